@@ -1,0 +1,58 @@
+"""Settings: defaults, then a TOML file, then the environment → one frozen object.
+
+Every setting can be given as `MIHARU_<NAME>` or as `<name>` in the file named by `--config` or
+`MIHARU_CONFIG`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+def default_data_dir() -> Path:
+    """Return where data lies when nobody says otherwise."""
+    return Path.home() / ".local" / "share" / "miharu"
+
+
+class Settings(BaseSettings):
+    """What an operator can set; `docs/reference/settings.md` is made from this class."""
+
+    model_config = SettingsConfigDict(env_prefix="MIHARU_", frozen=True, extra="forbid")
+
+    data: Path = Field(default_factory=default_data_dir, description="Folder of the store and of the state.")
+    timezone: str = Field("UTC", description="Time zone of stamps that name none (an IANA name).")
+    partition: str = Field("month", pattern="^(month|day)$", description="How the store cuts time: month or day.")
+    batch_rows: int = Field(16_384, ge=1, le=1_000_000, description="Records read, judged and stored at once.")
+    max_record_bytes: int = Field(
+        67_108_864, ge=1024, description="Longest record that is read; a longer one becomes a reject."
+    )
+    session_gap: timedelta = Field(
+        timedelta(hours=1), description="Findings of one rule and entity further apart start a new alert."
+    )
+    store_memory_bytes: int = Field(
+        1_500_000_000, ge=200_000_000, description="Memory the embedded store may use."
+    )
+    query_seconds: float = Field(60.0, gt=0, description="Longest time a user's query may run.")
+    query_rows: int = Field(1_000_000, ge=1, description="Most rows a user's query may return.")
+    rules: tuple[Path, ...] = Field((), description="Folders or archives of further Sigma rules.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let what is given directly win over the environment, and that over the file."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
