@@ -1,0 +1,214 @@
+"""Pages that are made from code and content: `make docs` writes them, a test finds a stale one.
+
+Each page function returns the whole text. What a page says about a setting, command or reason is the text that the
+code itself carries, so that there is one place to change.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+import yaml
+from pydantic.fields import FieldInfo
+
+from miharu.cli.app import make_app
+from miharu.core.columns import REJECT_REASONS
+from miharu.core.settings import Settings
+from tests.house import mission
+from tests.house.tree import ROOT
+
+MADE = "Made by `make docs`"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    names = list(head)
+    body = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return ["| " + " | ".join(names) + " |", "|" + "---|" * len(names), *body]
+
+
+# -- settings --------------------------------------------------------------------------------------
+def settings_page() -> str:
+    rows = (setting_row(name, field) for name, field in Settings.model_fields.items())
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            "A setting comes from the command line (`--data`), else from the environment, else from the TOML file named",
+            "by `--config` or `MIHARU_CONFIG`, else it has its default. An unknown name is an error, not ignored.",
+            f"{MADE} from `miharu.core.settings`.",
+            "",
+            *table(["setting", "environment", "default", "meaning"], rows),
+            "",
+            "A file looks like this:",
+            "",
+            "```toml",
+            'timezone = "Asia/Tokyo"',
+            'partition = "day"',
+            'rules = ["/srv/sigma/rules"]',
+            "```",
+            "",
+        ]
+    )
+
+
+def setting_row(name: str, field: FieldInfo) -> list[str]:
+    default = field.get_default(call_default_factory=True)
+    shown = str(default).replace(str(Path.home()), "~") if default not in ((), None) else "none"
+    return [f"`{name}`", f"`MIHARU_{name.upper()}`", f"`{shown}`", field.description or ""]
+
+
+# -- rejects ---------------------------------------------------------------------------------------
+def rejects_page() -> str:
+    return "\n".join(
+        [
+            "# Why a record is rejected",
+            "",
+            "A record that cannot be read is never dropped: its bytes, file and offset are kept in the table `rejects` with",
+            "one of these reasons, and `miharu import` counts it. For every file, events + rejects = records.",
+            "A record that can be read but is of no known kind is not rejected: it becomes a `generic.*` event.",
+            f"{MADE} from `miharu.core.columns`.",
+            "",
+            *table(["reason", "meaning"], ([f"`{reason}`", text] for reason, text in REJECT_REASONS.items())),
+            "",
+            "To see them: `miharu sql 'SELECT \"reject.reason\", count() FROM rejects GROUP BY 1'`.",
+            "",
+        ]
+    )
+
+
+# -- commands --------------------------------------------------------------------------------------
+def commands_page() -> str:
+    top = typer.main.get_command(make_app())
+    lines = [
+        "# Commands",
+        "",
+        "Global options stand before the command. Results go to stdout; notes, progress and faults to stderr.",
+        f"{MADE} from the command line's own help.",
+        "",
+        "Exit codes: 0 done, 1 the operator must do something (one sentence on stderr), 2 wrong usage,",
+        "3 faults in content files (all listed), 4 stored evidence is damaged.",
+        "",
+        "## Global options",
+        "",
+        *parameters(top),
+    ]
+    for words, command in walk(top, ()):
+        usage = " ".join(param.make_metavar(context(command)) for param in command.params if is_argument(param))
+        lines += ["", f"## miharu {' '.join(words)}", "", f"`miharu {' '.join([*words, usage]).strip()}`", ""]
+        lines += [clean(command.help or ""), ""]
+        lines += parameters(command)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def walk(group: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield every command that does something, with the words that call it."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from walk(command, (*words, name))
+        else:
+            yield (*words, name), command
+
+
+def is_argument(param: Any) -> bool:
+    return bool(param.param_type_name == "argument")
+
+
+def context(command: Any) -> Any:
+    return command.context_class(command)
+
+
+def parameters(command: Any) -> list[str]:
+    shown = [param for param in command.params if param.name != "help" and not getattr(param, "hidden", False)]
+    rows = [
+        [f"`{', '.join([*param.opts, *param.secondary_opts])}`" if not is_argument(param) else f"`{param.make_metavar(context(command))}`",
+         clean(param.help or "").rstrip() + default_of(param)]
+        for param in shown
+    ]  # fmt: skip
+    return table(["option", "meaning"], rows) if rows else []
+
+
+def default_of(param: Any) -> str:
+    default = getattr(param.default, "value", param.default)
+    silent = default in (None, False, "", (), 0) or callable(default)
+    return "" if silent or param.required else f" Default: `{default}`."
+
+
+def clean(text: str) -> str:
+    """Keep a help text's paragraphs, without the marks that only a terminal understands."""
+    return re.sub(r"[\f\b]", "", text).strip()
+
+
+# -- content ---------------------------------------------------------------------------------------
+def sources_page() -> str:
+    rows = []
+    for path in sorted((ROOT / "content" / "logsources").rglob("*.yml")):
+        source = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not source.get("id"):
+            continue
+        place = path.relative_to(ROOT).as_posix()
+        page = f"[page]({source['page']})" if source.get("page") else ""
+        rows.append([f"[`{source['id']}`](../../{place})", source.get("title", ""), source.get("vendor", ""), page])
+    return "\n".join(
+        [
+            "# Log sources",
+            "",
+            "What miharu recognises by content, line by line. The id is the event's `event.dataset`. A record of none of",
+            "these becomes a `generic.*` event: stored, searchable, and still judged by rules over its raw text.",
+            f"{MADE} from `content/logsources`; each file also holds the tests of its source.",
+            "",
+            *table(["id", "title", "vendor", "format"], sorted(rows)),
+            "",
+        ]
+    )
+
+
+def rules_page() -> str:
+    rows = []
+    for path in sorted((ROOT / "content" / "rules").rglob("*.yml")):
+        rule = yaml.safe_load(path.read_text(encoding="utf-8"))
+        techniques = ", ".join(
+            tag.removeprefix("attack.").upper() for tag in rule["tags"] if re.match(r"attack\.t\d", tag)
+        )
+        place = path.relative_to(ROOT).as_posix()
+        rows.append([f"[{rule['title']}](../../{place})", rule["level"], techniques, rule["description"].strip()])
+    return "\n".join(
+        [
+            "# Starter rules",
+            "",
+            "The rules that come with miharu: few, so that a first import says something. For real watching import the",
+            "SigmaHQ rules too (`miharu rules import PATH`). Every file is valid for any Sigma tool.",
+            f"{MADE} from `content/rules`.",
+            "",
+            *table(["rule", "level", "ATT&CK", "finds"], rows),
+            "",
+        ]
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/mission.md": mission.page,
+    "docs/reference/settings.md": settings_page,
+    "docs/reference/commands.md": commands_page,
+    "docs/reference/rejects.md": rejects_page,
+    "docs/reference/log-sources.md": sources_page,
+    "docs/reference/rules.md": rules_page,
+}
+
+
+def write_all() -> None:
+    for place, make in PAGES.items():
+        path = ROOT / place
+        text = make()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            sys.stdout.write(f"wrote {place}\n")
+
+
+if __name__ == "__main__":
+    write_all()
