@@ -3,6 +3,7 @@
 #   make run ARGS="PATH..."   the same with your logs (files, folders, archives)
 #   make test                 all tests          make check   style, types, import law, spelling
 #   make bench                speeds and sizes   make docs    pages that are made from code
+#   make samples              write the sample logs again from their seed
 #   make lock                 renew the locked requirements
 
 PYTHON ?= python3
@@ -17,10 +18,10 @@ DATA ?= $(if $(strip $(ARGS)),data/own,data/samples)
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install run test check bench docs lock clean
+.PHONY: help install run test check bench docs samples lock clean
 
 help:
-	@sed -n '2,7s/^# *//p' Makefile
+	@sed -n '2,8s/^# *//p' Makefile
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -63,6 +64,9 @@ bench: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m tests.house.pages
+
+samples: $(VENV)/.dev
+	$(BIN)/python -m bench.morning
 
 # Pins come from whatever index the machine is set up with; its address is not written down.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
