@@ -1,0 +1,288 @@
+"""JSON records → one frame per key shape (objects flattened to dotted names), and rejects.
+
+Records that carry the same keys in the same order share a *shape*; a shape's values turn into columns at
+C speed (`zip` over `dict.values`), so that no Python statement runs per value. Objects inside are opened
+level by level, splitting the shape only where their keys differ. Grammar: RFC 8259.
+
+* Numbers and booleans keep their type where a column has one; integers beyond 64 bits and mixed columns
+  become text.
+* An array of scalars is a list of texts; an array that holds objects or arrays is JSON text.
+* `null`, `{}` give no value. Of keys given twice the last wins. Names beginning with `record.` are kept
+  under `json.record.` because the chunk's own columns bear that name.
+* A record that is JSON but not an object is given as `message`.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from types import NoneType
+from typing import Any, Final, NoReturn, TypeAlias
+
+import numpy as np
+import orjson
+import polars as pl
+import pyarrow as pa
+
+from miharu.core.columns import (
+    LOG_OFFSET,
+    LOG_PATH,
+    RECORD_ID,
+    RECORD_OFFSET,
+    RECORD_PATH,
+    RECORD_RAW,
+    RECORD_ROW,
+    REJECT_SCHEMA,
+    empty_rejects,
+)
+from miharu.parse.json_columns import agree, bound_width
+
+SLICE_ROWS: Final = 8192
+"""Records decoded before their columns are built: enough to share shapes, few enough to stay in cache."""
+
+MAX_DEPTH: Final = 16
+"""Objects nested deeper are kept as JSON text."""
+
+_BOM: Final = b"\xef\xbb\xbf"
+_EXACT: Final = 2**53
+
+_Event: TypeAlias = dict[str, Any]
+_Column: TypeAlias = Sequence[Any]
+
+
+@dataclass(slots=True)
+class _Shape:
+    """Records of one key shape: `columns[j][i]` is the value of `names[j]` in record `rows[i]`."""
+
+    names: list[str]
+    columns: list[_Column]
+    rows: list[int]
+    depth: int = 0
+
+
+def read_json(records: pl.DataFrame) -> tuple[list[pl.DataFrame], pl.DataFrame]:
+    """Return `(frames, rejects)` of records that are JSON texts.
+
+    Each frame has the `record.*` columns of its records and one column per key; a name has the same type
+    in every frame, so that frames can be stacked. What cannot be read is rejected as `json_invalid`.
+    """
+    frames: list[pl.DataFrame] = []
+    rejects = [empty_rejects()]
+    with _collector_paused():
+        for part in records.iter_slices(SLICE_ROWS):
+            frames += _read_slice(part, rejects)
+    return bound_width(agree(frames)), pl.concat(rejects)
+
+
+def _read_slice(part: pl.DataFrame, rejects: list[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Return the frames of one slice; the decoded objects die here, before the collector wakes up."""
+    broken: list[tuple[int, str]] = []
+    events = _decode(part[RECORD_RAW].to_list(), broken)
+    if broken:
+        rejects.append(_rejected(part, broken))
+    return [frame for shape in _shapes(events) for frame in _frames(shape, part)]
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pause the garbage collector: it would walk thousands of fresh dicts again and again, in vain."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _decode(raws: list[bytes], broken: list[tuple[int, str]]) -> list[Any]:
+    """Return the decoded records (None for a broken one, listed in `broken` with what is wrong)."""
+    loads = orjson.loads
+    try:
+        return [loads(raw) for raw in raws]
+    except orjson.JSONDecodeError:
+        return [_decode_one(at, raw, broken) for at, raw in enumerate(raws)]
+
+
+def _decode_one(at: int, raw: bytes, broken: list[tuple[int, str]]) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        try:
+            return _decode_leniently(raw)
+        except (ValueError, RecursionError):
+            broken.append((at, f"{error.msg} at byte {error.pos}"))
+            return None
+
+
+def _decode_leniently(raw: bytes) -> Any:
+    """Decode what common senders get wrong: a byte order mark, bytes that are not UTF-8, raw control
+    characters in strings, halves of surrogate pairs. NaN and infinities stay errors."""
+    text = raw.removeprefix(_BOM).decode("utf-8", "replace")
+    value = json.loads(text, strict=False, parse_constant=_refuse_constant)
+    return orjson.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _rejected(part: pl.DataFrame, broken: list[tuple[int, str]]) -> pl.DataFrame:
+    rows = part[[at for at, _ in broken]]
+    return rows.select(
+        pl.col(RECORD_ID).alias("reject.id"),
+        pl.lit("json_invalid").alias("reject.reason"),
+        pl.Series("reject.detail", [detail for _, detail in broken], dtype=pl.String),
+        pl.col(RECORD_RAW).alias("reject.raw"),
+        pl.col(RECORD_PATH).alias(LOG_PATH),
+        pl.col(RECORD_OFFSET).alias(LOG_OFFSET),
+        pl.col(RECORD_ROW),
+    ).cast(dict(REJECT_SCHEMA))
+
+
+def _shapes(events: list[Any]) -> Iterator[_Shape]:
+    """Group decoded records by their keys."""
+    if set(map(type, events)) == {dict}:
+        rows_of: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for at, keys in enumerate(map(tuple, events)):
+            rows_of[keys].append(at)
+    else:
+        rows_of = _rows_of_objects(events)
+        bare = [at for at, event in enumerate(events) if not isinstance(event, (dict, NoneType))]
+        if bare:
+            yield _Shape(["message"], [[_text(events[at]) for at in bare]], bare)
+    for keys, rows in rows_of.items():
+        chosen = events if len(rows) == len(events) else [events[at] for at in rows]
+        yield _Shape(list(keys), list(zip(*map(dict.values, chosen), strict=True)), rows)
+
+
+def _rows_of_objects(events: list[Any]) -> dict[tuple[str, ...], list[int]]:
+    rows_of: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for at, event in enumerate(events):
+        if isinstance(event, dict):
+            rows_of[tuple(event)].append(at)
+    return rows_of
+
+
+def _frames(shape: _Shape, part: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield the frames of a shape: one, or one for each shape of the objects inside."""
+    nested = [j for j, column in enumerate(shape.columns) if _holds_objects(column)]
+    if nested:
+        for inner in _opened(shape, nested):
+            yield from _frames(inner, part)
+        return
+    series: dict[str, pl.Series] = {}
+    for name, column in zip(shape.names, shape.columns, strict=True):
+        made = _series(name, column)
+        if made is not None:
+            series[made.name] = made
+    base = part if len(shape.rows) == len(part) else part[shape.rows]
+    yield base.hstack(list(series.values()))
+
+
+def _holds_objects(column: _Column) -> bool:
+    first = column[0]
+    if isinstance(first, str) and isinstance(column[-1], str):
+        # Nearly every column of text ends here; the rare one with an object in its middle does not,
+        # and is kept as JSON text there (`_series`).
+        return False
+    return dict in set(map(type, column))
+
+
+def _opened(shape: _Shape, nested: list[int]) -> Iterator[_Shape]:
+    """Open the objects in the columns `nested`, splitting the records by the keys found inside."""
+    if shape.depth >= MAX_DEPTH:
+        for j in nested:
+            shape.columns[j] = [_text(value) if isinstance(value, dict) else value for value in shape.columns[j]]
+        yield shape
+        return
+    inner_keys = [
+        [tuple(value) if isinstance(value, dict) else None for value in shape.columns[j]] for j in nested
+    ]
+    rows_of: dict[tuple[tuple[str, ...] | None, ...], list[int]] = defaultdict(list)
+    for at, keys in enumerate(zip(*inner_keys, strict=True)):
+        rows_of[keys].append(at)
+    for keys, rows in rows_of.items():
+        yield _inner(shape, dict(zip(nested, keys, strict=True)), rows)
+
+
+def _inner(shape: _Shape, keys_of: dict[int, tuple[str, ...] | None], rows: list[int]) -> _Shape:
+    whole = len(rows) == len(shape.rows)
+    names: list[str] = []
+    columns: list[_Column] = []
+    for j, (name, column) in enumerate(zip(shape.names, shape.columns, strict=True)):
+        chosen = column if whole else [column[at] for at in rows]
+        keys = keys_of.get(j)
+        if keys is None:
+            names.append(name)
+            columns.append(chosen)
+        else:
+            names += [f"{name}.{key}" for key in keys]
+            columns += zip(*map(dict.values, chosen), strict=True)
+    return _Shape(names, columns, shape.rows if whole else [shape.rows[at] for at in rows], shape.depth + 1)
+
+
+def _series(name: str, column: _Column) -> pl.Series | None:
+    """Return a column as a series of one type, None if it has no value at all."""
+    if name.startswith("record."):
+        name = f"json.{name}"
+    if isinstance(column[0], str):
+        try:
+            return pl.Series(name, column, dtype=pl.String)
+        except TypeError:
+            return pl.Series(name, [_text(value) for value in column], dtype=pl.String)
+    types = set(map(type, column)) - {NoneType}
+    if not types:
+        return None
+    if types == {list}:
+        return _lists(name, column)
+    dtype = _number_type(types, column)
+    if dtype is not None:
+        try:
+            return pl.Series(name, column, dtype=dtype)
+        except (TypeError, OverflowError):
+            pass  # an integer beyond 64 bits
+    return pl.Series(name, [_text(value) for value in column], dtype=pl.String)
+
+
+def _number_type(types: set[type], column: _Column) -> type[pl.DataType] | None:
+    if types == {bool}:
+        return pl.Boolean
+    if types == {int}:
+        return pl.Int64
+    if types == {float}:
+        return pl.Float64
+    if types == {int, float} and all(value is None or abs(value) <= _EXACT for value in column):
+        return pl.Float64
+    return None
+
+
+def _lists(name: str, column: _Column) -> pl.Series:
+    items = list(chain.from_iterable(value for value in column if value))
+    types = set(map(type, items))
+    if types & {dict, list}:
+        return pl.Series(name, [_text(value) for value in column], dtype=pl.String)
+    if not types <= {str, NoneType}:
+        items = [_text(item) for item in items]
+    ends = np.zeros(len(column) + 1, dtype=np.int64)
+    np.cumsum([len(value) if value else 0 for value in column], out=ends[1:])
+    # Arrow arrays are made by Polars: `pyarrow.array` would import pandas, 0.7 s.
+    texts = pl.Series(items, dtype=pl.String).to_arrow(compat_level=pl.CompatLevel.oldest())
+    array = pa.LargeListArray.from_arrays(pl.Series(ends).to_arrow(), texts)
+    lists = pl.Series(name, pl.from_arrow(array))
+    absent = [value is None for value in column]
+    return lists.set(pl.Series(absent), None) if True in absent else lists
+
+
+def _text(value: Any) -> str | None:
+    """Return a JSON value as text: a string as it is, anything else as JSON writes it."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return orjson.dumps(value).decode()

@@ -1,0 +1,281 @@
+"""A frame of Windows events with canonical names → the same with canonical values.
+
+What is done where, and why, is told in `miharu.parse.windows_shapes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+import polars as pl
+
+from miharu.core.columns import UTC_MICROS
+from miharu.parse.windows_names import DATA, Dialect
+
+TIME: Final = "System.TimeCreated"
+TIME_UNREAD: Final = "System.TimeCreatedText"
+"""The event's time as received, where it could not be read."""
+
+MAX_PARAMETERS: Final = 200
+
+_CHANNELS: Final[Mapping[str, str]] = {
+    name.lower(): name
+    for name in (
+        "Application",
+        "Security",
+        "Setup",
+        "System",
+        "ForwardedEvents",
+        "Windows PowerShell",
+        "Microsoft-Windows-PowerShell/Operational",
+        "Microsoft-Windows-Sysmon/Operational",
+        "Microsoft-Windows-TaskScheduler/Operational",
+        "Microsoft-Windows-WMI-Activity/Operational",
+        "Microsoft-Windows-Windows Defender/Operational",
+    )
+}
+_SEVERITIES: Final[Mapping[str, str]] = {
+    "critical": "1",
+    "error": "2",
+    "warning": "3",
+    "info": "4",
+    "information": "4",
+    "verbose": "5",
+    "debug": "5",
+    "audit_success": "0",
+    "audit_failure": "0",
+}
+"""Words for levels (NXLog's `EventType` and `Severity`, Winlogbeat's `log.level`) and Windows' numbers."""
+
+_NXLOG_TYPES: Final = tuple(name.upper() for name in _SEVERITIES)
+_AUDIT_KEYWORDS: Final[Mapping[str, str]] = {
+    "audit success": "0x8020000000000000",
+    "audit failure": "0x8010000000000000",
+}
+_GUID: Final = r"^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+_XML_ENTITIES: Final[Mapping[str, str]] = {
+    "&lt;": "<",
+    "&gt;": ">",
+    "&quot;": '"',
+    "&apos;": "'",
+    "&amp;": "&",
+}
+
+
+def canonical_columns(frame: pl.DataFrame, dialect: Dialect, timezone: str) -> pl.DataFrame:
+    """Return the frame with canonical values (`timezone`: IANA name for stamps without one)."""
+    frame = _with_parameters(_without_name_lists(frame))
+    if dialect == "flat":
+        frame = _without_nxlog_types(frame)
+    frame = frame.with_columns(_texts(frame, dialect))
+    frame = _with_user_data(frame)
+    columns = [*_system(frame, dialect), *_guids(frame, dialect)]
+    return _with_time(frame.with_columns(columns) if columns else frame, timezone)
+
+
+def _without_name_lists(frame: pl.DataFrame) -> pl.DataFrame:
+    """Read `<Data Name=…>` that a converter left as `[{"@Name": …, "#text": …}]`."""
+    if DATA not in frame.columns or frame.schema[DATA] != pl.String:
+        return frame
+    listed = frame[DATA].str.starts_with("[{").fill_null(value=False)
+    if not listed.any():
+        return frame
+    rows = [_named_data(text) if is_list else {} for text, is_list in zip(frame[DATA], listed, strict=True)]
+    kept = frame.with_columns(pl.when(~listed).then(pl.col(DATA)).alias(DATA))
+    columns = {f"EventData.{name}": None for row in rows for name in row}
+    return kept.with_columns(
+        pl.Series(name, [row.get(name.removeprefix("EventData.")) for row in rows], dtype=pl.String)
+        for name in columns
+    )
+
+
+def _named_data(text: str) -> dict[str, str]:
+    named: dict[str, str] = {}
+    unnamed: list[str] = []
+    for item in orjson.loads(text):
+        inner: dict[str, Any] = item if isinstance(item, dict) else {"#text": item}
+        attributes = inner.get("#attributes")
+        name = inner.get("@Name") or inner.get("Name") or (attributes or {}).get("Name")
+        value = inner.get("#text", inner.get("text", inner.get("value", "")))
+        if name:
+            named[str(name)] = str(value)
+        else:
+            unnamed.append(str(value))
+    numbered = {f"param{at}": value for at, value in enumerate(unnamed, start=1)}
+    return named | numbered | ({"Data": "\n".join(unnamed)} if unnamed else {})
+
+
+def _with_parameters(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give unnamed data as `EventData.param1`… and joined as `EventData.Data`."""
+    dtype = frame.schema.get(DATA)
+    if dtype is None:
+        return _with_joined_parameters(frame)
+    if dtype != pl.List(pl.String):
+        first = "EventData.param1"
+        return frame if first in frame.columns else frame.with_columns(pl.col(DATA).alias(first))
+    longest = frame[DATA].list.len().max()
+    width = min(longest if isinstance(longest, int) else 0, MAX_PARAMETERS)
+    return frame.with_columns(
+        *(pl.col(DATA).list.get(at, null_on_oob=True).alias(f"EventData.param{at + 1}") for at in range(width)),
+        pl.col(DATA).list.join("\n", ignore_nulls=True),
+    )
+
+
+def _with_joined_parameters(frame: pl.DataFrame) -> pl.DataFrame:
+    """Join `param1`… of senders that number unnamed data, as the events' own readers do."""
+    names = [f"EventData.param{at}" for at in range(1, MAX_PARAMETERS) if f"EventData.param{at}" in frame.columns]
+    if not names:
+        return frame
+    joined = pl.concat_str([pl.col(name).cast(pl.String) for name in names], separator="\n", ignore_nulls=True)
+    return frame.with_columns(pl.when(pl.any_horizontal(pl.col(names).is_not_null())).then(joined).alias(DATA))
+
+
+def _without_nxlog_types(frame: pl.DataFrame) -> pl.DataFrame:
+    """Tell NXLog's own `EventType` (a severity) from the event's, and make it the level where none is given."""
+    own, data = frame.schema.get("EventData.EventType"), pl.col("EventData.EventType")
+    columns: list[pl.Expr] = []
+    words = [pl.col(name).cast(pl.String) for name in ("EventTypeOrignal", "Severity") if name in frame.columns]
+    if own == pl.String:
+        is_severity = data.is_in(_NXLOG_TYPES)
+        columns.append(pl.when(~is_severity).then(data).alias("EventData.EventType"))
+        words.insert(0, pl.when(is_severity).then(data))
+    if words and "System.Level" not in frame.columns:
+        columns.append(_level(pl.coalesce(words)).alias("System.Level"))
+    return frame.with_columns(columns) if columns else frame
+
+
+def _level(words: pl.Expr) -> pl.Expr:
+    return words.str.to_lowercase().replace_strict(_SEVERITIES, default=None, return_dtype=pl.String)
+
+
+def _texts(frame: pl.DataFrame, dialect: Dialect) -> list[pl.Expr]:
+    """Turn what the canonical columns hold into text; undo Wazuh's double escaping of event data."""
+    columns: list[pl.Expr] = []
+    for name, dtype in frame.schema.items():
+        if not name.startswith(("System.", "EventData.", "UserData.", "Rendering.", "User.", "Message")):
+            continue
+        column = pl.col(name)
+        if isinstance(dtype, pl.List):
+            columns.append(column.list.join(", ", ignore_nulls=True))
+        elif name == "System.Keywords" and dtype == pl.Int64:
+            columns.append(_hexadecimal(frame[name]))
+        elif dtype != pl.String:
+            columns.append(column.cast(pl.String))
+        elif dialect == "wazuh":
+            columns.append(_unescaped(column, name))
+    return columns
+
+
+def _hexadecimal(numbers: pl.Series) -> pl.Expr:
+    """Write the keywords' 64 bits, which NXLog gives as a signed integer, as Windows does."""
+    distinct = numbers.unique().drop_nulls().to_list()
+    texts = [f"0x{number & 0xFFFFFFFFFFFFFFFF:x}" for number in distinct]
+    return pl.col(numbers.name).replace_strict(distinct, texts, default=None, return_dtype=pl.String)
+
+
+def _unescaped(column: pl.Expr, name: str) -> pl.Expr:
+    if name == "Message":
+        return column.str.strip_prefix('"').str.strip_suffix('"')
+    plain = column.str.replace_all("\\\\", "\\", literal=True)
+    for entity, character in _XML_ENTITIES.items():
+        plain = plain.str.replace_all(entity, character, literal=True)
+    return plain
+
+
+def _with_user_data(frame: pl.DataFrame) -> pl.DataFrame:
+    columns: list[pl.Expr] = []
+    for name in frame.columns:
+        if name.startswith("UserData."):
+            twin = f"EventData.{name.removeprefix('UserData.')}"
+            own = pl.col(name)
+            columns.append((pl.coalesce(twin, own) if twin in frame.columns else own).alias(twin))
+    return frame.with_columns(columns) if columns else frame
+
+
+def _system(frame: pl.DataFrame, dialect: Dialect) -> list[pl.Expr]:
+    have = set(frame.columns)
+    columns: list[pl.Expr] = []
+    if "System.Channel" in have:
+        channel = pl.col("System.Channel")
+        known = channel.str.to_lowercase().replace_strict(_CHANNELS, default=None, return_dtype=pl.String)
+        columns.append(pl.coalesce(known, channel).alias("System.Channel"))
+    if dialect == "winlogbeat":
+        if "Rendering.Keywords" in have and "System.Keywords" not in have:
+            words = pl.col("Rendering.Keywords").str.to_lowercase()
+            columns.append(
+                words.replace_strict(_AUDIT_KEYWORDS, default=None, return_dtype=pl.String).alias("System.Keywords")
+            )
+        if "Rendering.Level" in have and "System.Level" not in have:
+            columns.append(_level(pl.col("Rendering.Level")).alias("System.Level"))
+    return columns
+
+
+def _guids(frame: pl.DataFrame, dialect: Dialect) -> list[pl.Expr]:
+    names = ["System.ProviderGuid", "System.ActivityID", "System.RelatedActivityID"]
+    columns = [
+        pl.concat_str(pl.lit("{"), pl.col(name).str.strip_chars("{}").str.to_lowercase(), pl.lit("}")).alias(name)
+        for name in names
+        if name in frame.columns
+    ]
+    if dialect == "event":
+        bare = [name for name in frame.columns if name.startswith("EventData.") and name.lower().endswith("guid")]
+        columns += [
+            pl.when(pl.col(name).str.contains(_GUID))
+            .then(pl.concat_str(pl.lit("{"), pl.col(name).str.to_lowercase(), pl.lit("}")))
+            .otherwise(pl.col(name))
+            .alias(name)
+            for name in bare
+        ]
+    return columns
+
+
+def _with_time(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
+    """Read the event's time, keeping the text of what cannot be read."""
+    if TIME in frame.columns:
+        text = frame[TIME]
+        times = _instants(text, timezone)
+        unread = times.is_null() & text.is_not_null()
+        frame = frame.with_columns(times)
+        if unread.any():
+            frame = frame.with_columns(text.set(~unread, None).alias(TIME_UNREAD))
+        return frame
+    if "EventTime" in frame.columns:
+        return frame.with_columns(_nxlog_times(frame, timezone).alias(TIME))
+    if "@timestamp" in frame.columns:
+        return frame.with_columns(_instants(frame["@timestamp"].cast(pl.String), timezone).alias(TIME))
+    return frame
+
+
+def _instants(text: pl.Series, timezone: str) -> pl.Series:
+    """Read ISO 8601 stamps, cut to microseconds; one without a zone is in `timezone`."""
+    zoned = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", time_zone="UTC", strict=False)
+    if zoned.null_count() == text.null_count():
+        return zoned
+    spaced = text.str.replace(" ", "T", literal=True)
+    offset = spaced.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", time_zone="UTC", strict=False)
+    return zoned.fill_null(offset).fill_null(_local(text, timezone))
+
+
+def _local(text: pl.Series, timezone: str) -> pl.Series:
+    plain = text.str.replace(" ", "T", literal=True)
+    times = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
+    if times.null_count() == len(times):
+        return times.cast(UTC_MICROS)
+    zoned = times.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+    return zoned.dt.convert_time_zone("UTC")
+
+
+def _nxlog_times(frame: pl.DataFrame, timezone: str) -> pl.Series:
+    text = frame["EventTime"].cast(pl.String)
+    known = _instants(text, timezone)
+    if not {"EventReceivedTime", "@timestamp"} <= set(frame.columns):
+        return known
+    local = _local(text, "UTC")
+    received = _local(frame["EventReceivedTime"].cast(pl.String), "UTC")
+    arrived = _instants(frame["@timestamp"].cast(pl.String), "UTC")
+    shift = (arrived - received).dt.total_seconds()
+    quarters = (shift + 450) // 900 * 900
+    moved = local + (quarters * 1_000_000).cast(pl.Duration("us"))
+    return moved.fill_null(known)

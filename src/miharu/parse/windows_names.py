@@ -1,0 +1,233 @@
+"""Column names of a frame → which dialect of Windows events it speaks, and the canonical name of each column.
+
+Canonical names: `System.<Name>`, `Message`, `Rendering.<Name>` (words of the rendered event),
+`EventData.<Name>`, `UserData.<Name>`; whatever else the sender adds keeps its own name.
+
+Dialects:
+
+* `event`: the event's XML tree as JSON, `Event.System…` or `System…`; attributes as `#attributes`, `@Name`,
+  `X_attributes` or plain keys. https://learn.microsoft.com/windows/win32/wes/eventschema-schema
+* `winlogbeat`: `winlog.*`. https://www.elastic.co/docs/reference/beats/winlogbeat/exported-fields-winlog
+* `wazuh`: `win.system.*`, `win.eventdata.*` with a small first letter, also below `data.`.
+* `flat`: everything on one level: NXLog im_msvistalog, Fluent Bit winevtlog, the SecurityEvent table of
+  Microsoft Sentinel, exports of Get-WinEvent. https://docs.nxlog.co/refman/current/im/msvistalog.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final, Literal, TypeAlias
+
+Dialect: TypeAlias = Literal["event", "winlogbeat", "wazuh", "flat"]
+
+DATA: Final = "EventData.Data"
+"""All unnamed `<Data>` of an event, one a line; each also stands alone as `EventData.param1`…"""
+
+_SYSTEM: Final[Mapping[str, str]] = {
+    "Provider.Name": "System.Provider",
+    "Provider.Guid": "System.ProviderGuid",
+    "Provider.EventSourceName": "System.EventSourceName",
+    "EventID": "System.EventID",
+    "EventID.Value": "System.EventID",
+    "EventID.Qualifiers": "System.Qualifiers",
+    "EventIDQualifiers": "System.Qualifiers",
+    "TimeCreated.SystemTime": "System.TimeCreated",
+    "Correlation.ActivityID": "System.ActivityID",
+    "Correlation.RelatedActivityID": "System.RelatedActivityID",
+    "Execution.ProcessID": "System.ProcessID",
+    "Execution.ThreadID": "System.ThreadID",
+    "Security.UserID": "System.UserID",
+}
+
+_WINLOGBEAT: Final[Mapping[str, str]] = {
+    "@timestamp": "System.TimeCreated",
+    "winlog.channel": "System.Channel",
+    "winlog.provider_name": "System.Provider",
+    "winlog.provider_guid": "System.ProviderGuid",
+    "winlog.event_id": "System.EventID",
+    "winlog.record_id": "System.EventRecordID",
+    "winlog.computer_name": "System.Computer",
+    "winlog.version": "System.Version",
+    "winlog.activity_id": "System.ActivityID",
+    "winlog.related_activity_id": "System.RelatedActivityID",
+    "winlog.process.pid": "System.ProcessID",
+    "winlog.process.thread.id": "System.ThreadID",
+    "winlog.user.identifier": "System.UserID",
+    "winlog.user.name": "User.Name",
+    "winlog.user.domain": "User.Domain",
+    "winlog.user.type": "User.Type",
+    "winlog.keywords": "Rendering.Keywords",
+    "winlog.task": "Rendering.Task",
+    "winlog.opcode": "Rendering.Opcode",
+    "log.level": "Rendering.Level",
+    "message": "Message",
+}
+
+_WAZUH: Final[Mapping[str, str]] = {
+    "providerName": "System.Provider",
+    "systemTime": "System.TimeCreated",
+    "message": "Message",
+    "severityValue": "SeverityValue",
+}
+
+_FLAT: Final[Mapping[str, str]] = {
+    "EventID": "System.EventID",
+    "Channel": "System.Channel",
+    "SourceName": "System.Provider",
+    "ProviderName": "System.Provider",
+    "EventSourceName": "System.Provider",
+    "ProviderGuid": "System.ProviderGuid",
+    "Version": "System.Version",
+    "Level": "System.Level",
+    "Task": "System.Task",
+    "OpcodeValue": "System.Opcode",
+    "Keywords": "System.Keywords",
+    "Qualifiers": "System.Qualifiers",
+    "RecordNumber": "System.EventRecordID",
+    "EventRecordID": "System.EventRecordID",
+    "EventRecordId": "System.EventRecordID",
+    "ActivityID": "System.ActivityID",
+    "RelatedActivityID": "System.RelatedActivityID",
+    "ExecutionProcessID": "System.ProcessID",
+    "ProcessID": "System.ProcessID",
+    "ThreadID": "System.ThreadID",
+    "ExecutionThreadID": "System.ThreadID",
+    "Hostname": "System.Computer",
+    "Computer": "System.Computer",
+    "UserID": "System.UserID",
+    "TimeCreated": "System.TimeCreated",
+    "TimeGenerated": "System.TimeCreated",
+    "Message": "Message",
+    "Opcode": "Rendering.Opcode",
+    "Category": "Rendering.Task",
+    "AccountName": "User.Name",
+    "Domain": "User.Domain",
+    "AccountType": "User.Type",
+    "StringInserts": DATA,
+}
+
+FLAT_SENDER: Final = frozenset({
+    "@timestamp", "@version", "EventReceivedTime", "EventTime", "EventTypeOrignal", "EventTypeOriginal",
+    "ERROR_EVT_UNRESOLVED", "Severity", "SeverityValue", "SourceModuleName", "SourceModuleType",
+    "host", "port", "tags", "type", "TenantId", "SourceSystem", "SourceComputerId", "EventOriginId", "MG",
+    "ManagementGroupName", "Activity", "EventLevelName", "_ResourceId", "_ItemId", "MessageSourceAddress",
+})  # fmt: skip
+"""What senders of the flat dialect add about themselves and the way of the event: not event data."""
+
+_MARKS: Final[Mapping[Dialect, frozenset[str]]] = {
+    "winlogbeat": frozenset({"winlog.channel", "winlog.event_id"}),
+    "flat": frozenset({"EventID", "Channel"}),
+}
+_WAZUH_STEMS: Final = ("win.", "data.win.")
+
+
+def dialect_of(names: Collection[str]) -> Dialect | None:
+    """Return the dialect that a frame with these columns speaks, None where it holds no Windows events."""
+    have = names if isinstance(names, (set, frozenset)) else set(names)
+    if have >= _MARKS["flat"]:
+        return "flat"
+    if have & _MARKS["winlogbeat"]:
+        return "winlogbeat"
+    for name in have:
+        if name.startswith(("Event.System.EventID", "System.EventID")):
+            return "event"
+        if name.endswith("win.system.eventID"):
+            return "wazuh"
+    return None
+
+
+def channel_column(names: Iterable[str], dialect: Dialect) -> str | None:
+    """Return the column that holds the channel."""
+    wanted = {
+        "flat": ("Channel",),
+        "winlogbeat": ("winlog.channel",),
+        "wazuh": tuple(f"{stem}system.channel" for stem in _WAZUH_STEMS),
+        "event": ("Event.System.Channel", "System.Channel"),
+    }[dialect]
+    return next((name for name in names if name in wanted), None)
+
+
+def canonical_names(names: Iterable[str], dialect: Dialect) -> dict[str, str]:
+    """Return the canonical name of each column but those of the record (`record.*`) and empty wrappers.
+
+    A canonical name is given once; of several that claim it the first in the dialect's table gets it, the
+    others keep their own (in the flat dialect they are event data: an event may have a `ProcessID` too).
+    """
+    name_of, order = _NAMERS[dialect], _ORDERS[dialect]
+    given: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in sorted((n for n in names if not n.startswith("record.")), key=lambda n: order.get(n, len(order))):
+        wanted = name_of(name)
+        if wanted is None:
+            continue
+        if wanted in taken:
+            own = f"EventData.{name}" if dialect == "flat" else name
+            wanted = own if own not in taken else f"{own}.{len(taken)}"
+        given[name] = wanted
+        taken.add(wanted)
+    return given
+
+
+def _event_name(name: str) -> str | None:
+    parts = [part.removesuffix("_attributes").removeprefix("@") for part in name.split(".")]
+    if parts[0] == "Event":
+        parts = parts[1:]
+    if not parts or parts[-1] in ("xmlns", "#attributes.xmlns"):
+        return None
+    head, inner = parts[0], [part for part in parts[1:] if part not in ("#attributes", "#text")]
+    path = ".".join(inner)
+    if head == "System" and path:
+        return _SYSTEM.get(path, f"System.{path}")
+    if head == "RenderingInfo" and path:
+        return "Message" if path == "Message" else f"Rendering.{path.removesuffix('.Keyword')}"
+    if head == "EventData" and path:
+        return "System.EventDataName" if parts[1:] == ["#attributes", "Name"] else f"EventData.{path}"
+    if head == "UserData" and path:
+        return f"UserData.{'.'.join(inner[1:]) or path}"
+    return None if name.startswith("Event.#attributes") else name.removeprefix("Event.")
+
+
+def _winlogbeat_name(name: str) -> str | None:
+    known = _WINLOGBEAT.get(name)
+    if known is not None:
+        return known
+    if name.startswith("winlog.event_data."):
+        return f"EventData.{name.removeprefix('winlog.event_data.')}"
+    if name.startswith("winlog.user_data."):
+        inner = name.removeprefix("winlog.user_data.")
+        return None if inner == "xml_name" else f"UserData.{inner}"
+    return name.removeprefix("winlog.")
+
+
+def _wazuh_name(name: str) -> str | None:
+    bare = name.removeprefix("data.")
+    if bare.startswith("win.system."):
+        inner = bare.removeprefix("win.system.")
+        return _WAZUH.get(inner, f"System.{inner[:1].upper()}{inner[1:]}")
+    if bare.startswith("win.eventdata."):
+        inner = bare.removeprefix("win.eventdata.")
+        return f"EventData.{inner[:1].upper()}{inner[1:]}"
+    return name
+
+
+def _flat_name(name: str) -> str | None:
+    known = _FLAT.get(name)
+    if known is not None:
+        return known
+    if name in FLAT_SENDER or name.startswith(("OpenWEC.", "@metadata.", "agent.", "host.", "beat.")):
+        return name
+    return f"EventData.{name}"
+
+
+_NAMERS: Final[Mapping[Dialect, Callable[[str], str | None]]] = {
+    "event": _event_name,
+    "winlogbeat": _winlogbeat_name,
+    "wazuh": _wazuh_name,
+    "flat": _flat_name,
+}
+_ORDERS: Final[Mapping[Dialect, Mapping[str, int]]] = {
+    "event": {},
+    "winlogbeat": {name: at for at, name in enumerate(_WINLOGBEAT)},
+    "wazuh": {},
+    "flat": {name: at for at, name in enumerate(_FLAT)},
+}

@@ -1,0 +1,65 @@
+"""Frames of JSON records → the Windows events among them, in canonical columns, and the rest.
+
+Whatever dialect a sender speaks (`miharu.parse.windows_names`), an event comes out the same:
+
+* `System.*` as text, `System.TimeCreated` as a UTC instant; `Message`; `EventData.*` as text.
+* Unnamed `<Data>` are `EventData.param1`… and, one a line, `EventData.Data`.
+* `UserData.*` is given as `EventData.*` too, where the event has no such event data.
+* GUIDs as Windows writes them, `{lower-case}`; keywords as `0x` and 16 hexadecimal digits.
+* Channels that Windows itself has are spelled as Windows does, whatever a collector made of them.
+
+**Event time** is `TimeCreated`. NXLog's `EventTime` has no zone and whole seconds: the zone is worked out
+from the two stamps of the receipt, `EventReceivedTime` (same zone) and `@timestamp` (UTC), to the quarter
+hour; without them the caller's zone is used. `@timestamp` alone is taken where there is nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final
+
+import polars as pl
+
+from miharu.parse.windows_columns import canonical_columns
+from miharu.parse.windows_names import Dialect, canonical_names, channel_column, dialect_of
+
+_Place = tuple[Dialect, str]
+
+CHANNEL: Final = "System.Channel"
+
+
+def flatten_windows(
+    frames: list[pl.DataFrame], timezone: str = "UTC"
+) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
+    """Return `(windows, others)`: one frame per channel and dialect, and the frames of other records.
+
+    `frames` are those of `read_json`; `timezone` is an IANA name for stamps that name no zone.
+    """
+    others: list[pl.DataFrame] = []
+    groups: dict[_Place, list[pl.DataFrame]] = defaultdict(list)
+    for frame in frames:
+        dialect = dialect_of(frame.columns)
+        if dialect is None:
+            others.append(frame)
+            continue
+        for channel, part in _by_channel(frame, channel_column(frame.columns, dialect)):
+            groups[dialect, channel].append(part)
+    return [_canonical(parts, dialect, timezone) for (dialect, _), parts in groups.items()], others
+
+
+def _by_channel(frame: pl.DataFrame, column: str | None) -> list[tuple[str, pl.DataFrame]]:
+    """Split a frame by channel; nearly always it holds only one."""
+    if column is None or frame.schema[column] != pl.String:
+        return [("", frame)]
+    first = frame[column][0]
+    if len(frame) == 1 or frame[column].n_unique() == 1:
+        return [((first or "").lower(), frame)]
+    parts = frame.partition_by(column, maintain_order=True, include_key=True)
+    return [((part[column][0] or "").lower(), part) for part in parts]
+
+
+def _canonical(parts: list[pl.DataFrame], dialect: Dialect, timezone: str) -> pl.DataFrame:
+    frame = parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal", rechunk=True)
+    names = canonical_names(frame.columns, dialect)
+    dropped = [name for name in frame.columns if name not in names and not name.startswith("record.")]
+    return canonical_columns(frame.drop(dropped).rename(names), dialect, timezone)
