@@ -1,0 +1,67 @@
+"""Files of `content/` → typed, located definitions: ECS fields, log sources, lookup tables."""
+
+from __future__ import annotations
+
+from miharu.catalog.fields import FieldCatalog, FieldDefinition, load_fields
+from miharu.catalog.loading import load_logsources, read_logsources
+from miharu.catalog.logsource import (
+    Condition,
+    FieldMapping,
+    Form,
+    Leftovers,
+    LogSource,
+    LookupStep,
+    ReadStep,
+    Recognition,
+    Sample,
+    SetValue,
+    TimeSpec,
+    When,
+)
+from miharu.catalog.lookups import Lookups, load_lookups
+from miharu.catalog.place import content_root
+from miharu.catalog.sigma import FieldTarget, Route, RowTest, SigmaMapping, load_sigma_mapping
+from miharu.catalog.vocabulary import (
+    CONTAINER_FIELDS,
+    CONTAINER_MAP,
+    CONTAINERS,
+    CONVERSIONS,
+    READERS,
+    TESTS,
+    TIME_FORMATS,
+)
+
+__all__ = [
+    "CONTAINERS",
+    "CONTAINER_FIELDS",
+    "CONTAINER_MAP",
+    "CONVERSIONS",
+    "READERS",
+    "TESTS",
+    "TIME_FORMATS",
+    "Condition",
+    "FieldCatalog",
+    "FieldDefinition",
+    "FieldMapping",
+    "FieldTarget",
+    "Form",
+    "Leftovers",
+    "LogSource",
+    "LookupStep",
+    "Lookups",
+    "ReadStep",
+    "Recognition",
+    "Route",
+    "RowTest",
+    "Sample",
+    "SetValue",
+    "SigmaMapping",
+    "TimeSpec",
+    "When",
+    "content_root",
+    "load_fields",
+    "load_logsources",
+    "load_lookups",
+    "load_sigma_mapping",
+    "read_logsources",
+]

@@ -1,0 +1,215 @@
+"""`content/logsources/<vendor>/*.yml` → log sources, checked word by word against the closed vocabulary.
+
+Every fault of every file is collected into one ContentError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from miharu.catalog.checking import Checker
+from miharu.catalog.fields import FieldCatalog, load_fields
+from miharu.catalog.located import Section, read_section
+from miharu.catalog.logsource import (
+    Form,
+    Leftovers,
+    LogSource,
+    LookupStep,
+    ReadStep,
+    Recognition,
+    Sample,
+    TimeSpec,
+    When,
+)
+from miharu.catalog.lookups import load_lookups
+from miharu.catalog.place import content_root
+from miharu.catalog.vocabulary import CONTAINERS, READERS
+from miharu.core.errors import ContentError, ContentIssue
+
+KEYS: Final = (
+    "id",
+    "title",
+    "vendor",
+    "product",
+    "page",
+    "priority",
+    "recognise",
+    "read",
+    "time",
+    "map",
+    "set",
+    "when",
+    "lookup",
+    "leftovers",
+    "tests",
+)
+_FORMATS: Final = ("lines", "json", "evtx")
+_PRIORITY: Final = 50
+
+
+def load_logsources(root: Path | None = None, catalog: FieldCatalog | None = None) -> list[LogSource]:
+    """Return all log sources under `root` (default: the shipped content), in the order they are asked.
+
+    Raises ContentError with every fault of every file.
+    """
+    folder = root or content_root()
+    fields = catalog or load_fields(folder)
+    tables = load_lookups(folder)
+    paths = sorted((folder / "logsources").rglob("*.yml"))
+    return read_logsources([(path, path.relative_to(folder).as_posix()) for path in paths], fields, frozenset(tables))
+
+
+def read_logsources(
+    paths: Sequence[tuple[Path, str]], catalog: FieldCatalog, tables: frozenset[str]
+) -> list[LogSource]:
+    """Return the log sources of `paths` (file, name to show); raises ContentError with all faults."""
+    issues: list[ContentIssue] = []
+    check = Checker(catalog, tables)
+    sources: dict[str, LogSource] = {}
+    for path, shown in paths:
+        section = read_section(path, shown, issues)
+        if section is None:
+            continue
+        source = _logsource(section, check)
+        if source.id in sources:
+            section.fault("id", f"{source.id!r}, also in {sources[source.id].path}", "an id of its own")
+        sources[source.id] = source
+    if issues:
+        raise ContentError(issues)
+    return sorted(sources.values(), key=lambda source: (source.priority, source.id))
+
+
+def _logsource(section: Section, check: Checker) -> LogSource:
+    section.only(*KEYS)
+    section.require("id", "title", "vendor", "product", "recognise", "leftovers", "tests")
+    return LogSource(
+        id=section.text("id") or "",
+        path=section.path,
+        title=section.text("title") or "",
+        vendor=section.text("vendor") or "",
+        product=section.text("product") or "",
+        page=section.text("page") or "",
+        priority=section.integer("priority", _PRIORITY),
+        recognise=_recognition(section, check),
+        leftovers=_leftovers(section),
+        read=tuple(_read_step(step, check) for step in section.sections("read")),
+        time=_time(section, check),
+        maps=check.maps(section),
+        set=check.values(section),
+        when=tuple(_when(item, check) for item in section.sections("when")),
+        lookup=tuple(_lookup(item, check) for item in section.sections("lookup")),
+        tests=tuple(_sample(item, check) for item in section.sections("tests")),
+    )
+
+
+def _recognition(section: Section, check: Checker) -> Recognition:
+    inner = section.section("recognise")
+    if inner is None:
+        return Recognition(())
+    inner.only("container", "where")
+    inner.require("container")
+    containers = inner.texts("container")
+    for name in containers:
+        if name not in CONTAINERS:
+            inner.fault_choice("container", name, CONTAINERS, f"one of {', '.join(CONTAINERS)}")
+    where = tuple(condition for item in inner.sections("where") for condition in check.condition(item))
+    return Recognition(containers, where)
+
+
+def _leftovers(section: Section) -> Leftovers:
+    inner = section.section("leftovers")
+    if inner is None:
+        return Leftovers("")
+    inner.only("prefix", "drop", "adopt")
+    inner.require("prefix")
+    return Leftovers(inner.text("prefix") or "", inner.texts("drop"), inner.flag("adopt"))
+
+
+def _read_step(section: Section, check: Checker) -> ReadStep:
+    section.only("reader", "field", "by", "patterns", "default", "prefix")
+    section.require("reader", "field")
+    reader = section.text("reader") or ""
+    if reader not in READERS:
+        section.fault_choice("reader", reader, READERS, f"one of {', '.join(READERS)}")
+    patterns: dict[str, tuple[Form, ...]] = {}
+    inner = section.section("patterns")
+    for key in inner.keys() if inner else ():
+        assert inner is not None
+        forms = check.forms(inner, key)
+        patterns.update(dict.fromkeys(key.split("|"), forms))
+    if reader == "regex" and not patterns and "default" not in section:
+        section.fault("patterns", "nothing", "patterns or a default")
+    if patterns and "by" not in section:
+        section.fault("by", "nothing", "the field whose value chooses among the patterns")
+    return ReadStep(
+        reader=reader,
+        field=section.text("field") or "",
+        by=section.text("by") or "",
+        patterns=patterns,
+        default=check.forms(section, "default"),
+        prefix=section.text("prefix") or "",
+    )
+
+
+def _time(section: Section, check: Checker) -> TimeSpec | None:
+    inner = section.section("time")
+    if inner is None:
+        return None
+    inner.only("fields", "formats", "zone")
+    inner.require("fields", "formats")
+    return TimeSpec(inner.texts("fields"), check.time_formats(inner), inner.text("zone") or "")
+
+
+def _when(section: Section, check: Checker) -> When:
+    section.only("if", "set", "map")
+    section.require("if")
+    return When(check.conditions(section, "if"), check.values(section), check.maps(section))
+
+
+def _lookup(section: Section, check: Checker) -> LookupStep:
+    section.only("field", "table", "to")
+    section.require("field", "table", "to")
+    table, to = section.text("table") or "", section.text("to") or ""
+    if table not in check.tables:
+        section.fault_choice("table", table, check.tables, "a file of content/lookups")
+    check.target(section, "to", to)
+    return LookupStep(section.text("field") or "", table, to)
+
+
+def _sample(section: Section, check: Checker) -> Sample:
+    section.only("record", "expect", "refuse", "format", "reference")
+    section.require("record")
+    kind = section.text("format", "lines") or "lines"
+    if kind not in _FORMATS:
+        section.fault_choice("format", kind, _FORMATS, f"one of {', '.join(_FORMATS)}")
+    expect = section.value("expect")
+    if "refuse" not in section and not isinstance(expect, dict):
+        section.fault("expect", "nothing", "the complete event, or `refuse: true`")
+    inner = section.section("expect")
+    for name in inner.keys() if inner else ():
+        assert inner is not None
+        if name != "fields":
+            check.target(inner, name, name)
+    return Sample(
+        record=section.text("record") or "",
+        line=section.line,
+        format=kind,
+        expect=expect if isinstance(expect, dict) else None,
+        refuse=section.flag("refuse"),
+        reference=_instant(section),
+    )
+
+
+def _instant(section: Section) -> datetime | None:
+    written = section.text("reference")
+    if written is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(written)
+    except ValueError:
+        section.fault("reference", repr(written), "a time such as 2025-06-15T12:00:00Z")
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -1,0 +1,136 @@
+"""Nothing → the types of a log source: who sends it, how it is recognised, read and mapped to ECS."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from miharu.catalog.located import Value
+
+SetValue: TypeAlias = str | int | float | bool | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test (see `vocabulary.TESTS`) on a field; `values` are its operands, any of which may hold."""
+
+    field: str
+    test: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """A record in one of `containers` belongs to the log source if all conditions of `where` hold."""
+
+    containers: tuple[str, ...]
+    where: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One regular expression; `name` goes to the column `form` where it matched (empty: it does not)."""
+
+    name: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadStep:
+    """Read `field` with a reader, adding columns.
+
+    For `regex`: the forms of `patterns[value of the column `by`]` are tried in order, `default` where none
+    matched or none is declared. For `keyvalue` and `json`: columns are named `prefix` + key.
+    """
+
+    reader: str
+    field: str
+    by: str = ""
+    patterns: Mapping[str, tuple[Form, ...]] = dataclasses.field(default_factory=dict)
+    default: tuple[Form, ...] = ()
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpec:
+    """The first of `fields` that one of `formats` can read is the event's time; `zone` names a field with its zone."""
+
+    fields: tuple[str, ...]
+    formats: tuple[str, ...]
+    zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """Put what was read as `field` into the ECS fields `to`, through a named conversion if any."""
+
+    field: str
+    to: tuple[str, ...]
+    convert: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Where all conditions hold, `set` and `maps` win over the log source's general ones."""
+
+    conditions: tuple[Condition, ...]
+    set: Mapping[str, SetValue] = dataclasses.field(default_factory=dict)
+    maps: tuple[FieldMapping, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LookupStep:
+    """Translate the values of `field` by `content/lookups/<table>.tsv` into the ECS field `to`."""
+
+    field: str
+    table: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What is read and not mapped is kept as `prefix.<field>`, but for `drop`.
+
+    `adopt`: a field whose own name is an ECS field and whose value fits its type goes there.
+    """
+
+    prefix: str
+    drop: tuple[str, ...] = ()
+    adopt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A record and the complete event it must give (without ids, origin and raw text), or `refuse`."""
+
+    record: str
+    line: int
+    format: str = "lines"
+    expect: Mapping[str, Value] | None = None
+    refuse: bool = False
+    reference: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogSource:
+    """One kind of log: `id` is its events' `event.dataset`; lower `priority` is asked first."""
+
+    id: str
+    path: str
+    title: str
+    vendor: str
+    product: str
+    page: str
+    priority: int
+    recognise: Recognition
+    leftovers: Leftovers
+    read: tuple[ReadStep, ...] = ()
+    time: TimeSpec | None = None
+    maps: tuple[FieldMapping, ...] = ()
+    set: Mapping[str, SetValue] = dataclasses.field(default_factory=dict)
+    when: tuple[When, ...] = ()
+    lookup: tuple[LookupStep, ...] = ()
+    tests: tuple[Sample, ...] = ()

@@ -1,0 +1,117 @@
+"""Records with text → frames by container: how each record is wrapped decides how it is opened.
+
+Records of a mixed file are sorted line by line. Every container takes from the rows that are left what it
+can open; the last takes all, so that nothing is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+import polars as pl
+
+from miharu.core.chunk import Format
+from miharu.core.columns import empty_rejects
+from miharu.parse.json_shapes import read_json
+from miharu.parse.pairs import LOOKS_LIKE_PAIRS, read_pairs
+from miharu.parse.syslog import read_syslog
+from miharu.parse.text import TEXT
+from miharu.parse.windows_shapes import flatten_windows
+
+JSON_OBJECT: Final = r'^\s*\{\s*["}]'
+WINDOWS_XML: Final = r"^\s*(?:<\?xml|<Event[\s>])"
+
+Frames: TypeAlias = dict[str, list[pl.DataFrame]]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """`frames` by container, `rejects`, and the rows of `rest` that this container cannot open."""
+
+    frames: Frames = field(default_factory=dict)
+    rejects: pl.DataFrame = field(default_factory=empty_rejects)
+    rest: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """`mark` tells from the text which rows to try (None: all), `open` reads them, in chunks of `formats`."""
+
+    name: str
+    mark: Callable[[pl.Series], pl.Series] | None
+    open: Callable[[pl.DataFrame, str], Opened]
+    formats: tuple[Format, ...] = ("lines", "json")
+
+
+def open_all(records: pl.DataFrame, containers: Sequence[Container], timezone: str) -> Opened:
+    """Open every row of `records` (with TEXT) by the first container that can."""
+    frames: Frames = {}
+    rejects: list[pl.DataFrame] = []
+    for container in containers:
+        if records.is_empty():
+            break
+        chosen, records = _chosen(records, container)
+        if chosen.is_empty():
+            continue
+        opened = container.open(chosen, timezone)
+        for name, made in opened.frames.items():
+            frames.setdefault(name, []).extend(made)
+        if opened.rejects.height:
+            rejects.append(opened.rejects)
+        if opened.rest is not None and opened.rest.height:
+            records = pl.concat([records, opened.rest], how="diagonal") if records.height else opened.rest
+    return Opened(frames, pl.concat(rejects) if rejects else empty_rejects())
+
+
+def _chosen(records: pl.DataFrame, container: Container) -> tuple[pl.DataFrame, pl.DataFrame]:
+    if container.mark is None:
+        return records, records.clear()
+    mask = container.mark(records.get_column(TEXT))
+    if mask.all():
+        return records, records.clear()
+    return records.filter(mask), records.filter(~mask)
+
+
+def is_json_object(text: pl.Series) -> pl.Series:
+    """Return which texts begin like a JSON object."""
+    return text.str.contains(JSON_OBJECT)
+
+
+def is_windows_xml(text: pl.Series) -> pl.Series:
+    """Return which texts begin like a Windows event in XML."""
+    return text.str.contains(WINDOWS_XML)
+
+
+def is_pairs(text: pl.Series) -> pl.Series:
+    """Return which texts begin with two `key=value` pairs."""
+    return text.str.contains(LOOKS_LIKE_PAIRS)
+
+
+def open_json(records: pl.DataFrame, timezone: str) -> Opened:
+    """Open JSON objects; those that are Windows events come as such."""
+    frames, rejects = read_json(records.drop(TEXT))
+    windows, others = flatten_windows(frames, timezone)
+    return Opened({"windows": windows, "json": others}, rejects)
+
+
+def open_syslog(records: pl.DataFrame, _timezone: str) -> Opened:
+    """Open lines with a syslog header; the others are the rest."""
+    found, rest = read_syslog(records.get_column(TEXT))
+    base = records.drop(TEXT)
+    frames = [base[rows].hstack(fields) for rows, fields in found]
+    return Opened({"syslog": frames}, rest=records[rest])
+
+
+def open_pairs(records: pl.DataFrame, _timezone: str) -> Opened:
+    """Open lines of `key=value` pairs; the line itself stays in `message`."""
+    base = records.rename({TEXT: "message"})
+    taken = frozenset(base.columns)
+    pairs = [series for series in read_pairs(base.get_column("message")) if series.name not in taken]
+    return Opened({"keyvalue": [base.hstack(pairs)]})
+
+
+def open_line(records: pl.DataFrame, _timezone: str) -> Opened:
+    """Open anything: the line is the `message`."""
+    return Opened({"line": [records.rename({TEXT: "message"})]})

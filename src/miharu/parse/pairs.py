@@ -1,0 +1,69 @@
+"""Text of `key=value` pairs → one column per key."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+MAX_KEYS: Final = 512
+"""Keys given a column in one batch; pairs of rarer keys are kept together in the column REST, so that a
+hostile sender cannot make columns without end."""
+
+REST: Final = "more"
+
+# A value in double or single quotes (with backslash escapes), or up to the next blank.
+PAIR: Final = r"""[0-9A-Za-z_][0-9A-Za-z_.\-/@]*=(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\S*)"""
+LOOKS_LIKE_PAIRS: Final = (
+    r"""^\s*[A-Za-z_][0-9A-Za-z_.\-/]*=(?:"[^"]*"|'[^']*'|[^\s"']*)[\s,;]+[A-Za-z_][0-9A-Za-z_.\-/]*="""
+)
+
+
+def read_pairs(text: pl.Series, prefix: str = "") -> list[pl.Series]:
+    """Return one String series per key found in `text`, named `prefix` + key.
+
+    Of keys given twice in a row the first wins.
+    """
+    pairs = (
+        pl.DataFrame({"row": pl.Series(range(len(text)), dtype=pl.UInt32), "pair": text.str.extract_all(PAIR)})
+        .explode("pair")
+        .filter(pl.col("pair").is_not_null())
+    )
+    if pairs.is_empty():
+        return []
+    split = pairs.get_column("pair").str.splitn("=", 2).struct.unnest()
+    key, value = split.get_columns()
+    pairs = pl.DataFrame({"row": pairs.get_column("row"), "key": prefix + key, "value": _unquoted(value)})
+    return spread(pairs, len(text))
+
+
+def spread(pairs: pl.DataFrame, height: int) -> list[pl.Series]:
+    """Turn rows of (row, key, value) into one series of `height` values per key, in order of appearance."""
+    parts = pairs.partition_by("key", maintain_order=True)
+    if len(parts) > MAX_KEYS:
+        parts.sort(key=lambda part: -part.height)
+        rest = pl.concat(parts[MAX_KEYS:]).sort("row", maintain_order=True)
+        rest = rest.group_by("row", maintain_order=True).agg(
+            key=pl.lit(REST).first(), value=(pl.col("key") + "=" + pl.col("value")).str.join(" ")
+        )
+        parts = [*parts[:MAX_KEYS], rest.select("row", "key", "value")]
+    return [_column(part, height) for part in parts]
+
+
+def _column(part: pl.DataFrame, height: int) -> pl.Series:
+    name = str(part.item(0, "key"))
+    if part.height == height and part.get_column("row").n_unique() == height:
+        return part.get_column("value").alias(name)
+    once = part.unique("row", keep="first", maintain_order=True)
+    empty = pl.Series(name, [None], dtype=pl.String).new_from_index(0, height)
+    return empty.scatter(once.get_column("row"), once.get_column("value")).alias(name)
+
+
+def _unquoted(value: pl.Series) -> pl.Series:
+    quoted = value.str.contains(r"""^(?:".*"|'.*')$""")
+    name = value.name
+    value = value.str.strip_chars_end(",;")
+    if not quoted.any():
+        return value
+    inner = pl.col(name).str.slice(1, pl.col(name).str.len_chars() - 2).str.replace_all(r"""\\(["'\\])""", "$1")
+    return value.to_frame().select(pl.when(quoted).then(inner).otherwise(pl.col(name))).to_series()

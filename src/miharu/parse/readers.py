@@ -1,0 +1,121 @@
+"""Rows of one log source → the same rows with the columns its `read` steps add.
+
+A step with several patterns gives one frame per pattern that matched: frames come by shape, so that
+their columns are full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+import orjson
+import polars as pl
+
+from miharu.catalog import Form, ReadStep
+from miharu.parse.pairs import read_pairs, spread
+
+FORM: Final = "form"
+"""Column of the name of the form that matched, where forms have names."""
+
+Reader: TypeAlias = Callable[[pl.DataFrame, ReadStep], list[pl.DataFrame]]
+
+
+def read_all(frame: pl.DataFrame, steps: Sequence[ReadStep], readers: Mapping[str, Reader]) -> list[pl.DataFrame]:
+    """Run all steps over a frame; rows may come back in several frames, each exactly once."""
+    frames = [frame]
+    for step in steps:
+        frames = [made for part in frames for made in _run(part, step, readers)]
+    return frames
+
+
+def _run(frame: pl.DataFrame, step: ReadStep, readers: Mapping[str, Reader]) -> list[pl.DataFrame]:
+    if step.field not in frame.columns or frame.is_empty():
+        return [frame]
+    return readers[step.reader](frame, step)
+
+
+def read_regex(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
+    """Read by the forms that the value of `step.by` chooses, then by the default ones."""
+    if not step.patterns or step.by not in frame.columns:
+        return _first_match(frame, step.field, step.default)
+    code = frame.get_column(step.by).cast(pl.String)
+    frames: list[pl.DataFrame] = []
+    known = [value for value in code.unique() if value in step.patterns]
+    groups: dict[tuple[Form, ...], list[str]] = {}
+    for value in sorted(known):
+        groups.setdefault(step.patterns[value], []).append(value)
+    for forms, values in groups.items():
+        part = frame.filter(code.is_in(values))
+        frames.extend(_first_match(part, step.field, (*forms, *step.default)))
+    rest = frame.filter(~code.is_in(known).fill_null(value=False)) if known else frame
+    if rest.height:
+        frames.extend(_first_match(rest, step.field, step.default))
+    return frames
+
+
+def _first_match(frame: pl.DataFrame, field: str, forms: Sequence[Form]) -> list[pl.DataFrame]:
+    """Split rows by the first form that matches; rows no form matches come last, unchanged."""
+    frames: list[pl.DataFrame] = []
+    for form in forms:
+        if frame.is_empty():
+            break
+        text = frame.get_column(field).cast(pl.String)
+        hits = text.str.contains(form.pattern).fill_null(value=False)
+        if not hits.any():
+            continue
+        whole = bool(hits.all())
+        part = frame if whole else frame.filter(hits)
+        frames.append(_with_groups(part, text if whole else text.filter(hits), form))
+        frame = frame.clear() if whole else frame.filter(~hits)
+    if frame.height:
+        frames.append(frame)
+    return frames
+
+
+def _with_groups(frame: pl.DataFrame, text: pl.Series, form: Form) -> pl.DataFrame:
+    added: list[pl.Series] = []
+    if "(?P<" in form.pattern:
+        groups = text.str.extract_groups(form.pattern).struct.unnest().get_columns()
+        added = [series for series in groups if series.null_count() < frame.height]
+    if form.name:
+        added.append(pl.Series(FORM, [form.name], dtype=pl.String).new_from_index(0, frame.height))
+    return frame.with_columns(added)
+
+
+def read_keyvalue(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
+    """Read `key=value` pairs; a key that is already a column does not replace it."""
+    pairs = read_pairs(frame.get_column(step.field).cast(pl.String), step.prefix)
+    return [frame.with_columns(series for series in pairs if series.name not in frame.columns)]
+
+
+def read_json_text(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
+    """Read a JSON object in a text field: leaves by dotted name, as text; anything else adds nothing."""
+    rows: list[int] = []
+    keys: list[str] = []
+    values: list[str] = []
+    for row, text in enumerate(frame.get_column(step.field).to_list()):
+        for key, value in _leaves(text):
+            rows.append(row)
+            keys.append(step.prefix + key)
+            values.append(value)
+    pairs = pl.DataFrame(
+        {"row": rows, "key": keys, "value": values}, schema={"row": pl.UInt32, "key": pl.String, "value": pl.String}
+    )
+    return [frame.with_columns(series for series in spread(pairs, frame.height) if series.name not in frame.columns)]
+
+
+def _leaves(text: str | None) -> list[tuple[str, str]]:
+    try:
+        value = orjson.loads(text or "null")
+    except orjson.JSONDecodeError:
+        return []
+    found: list[tuple[str, str]] = []
+    waiting: list[tuple[str, object]] = [("", value)] if isinstance(value, dict) else []
+    while waiting:
+        name, item = waiting.pop()
+        if isinstance(item, dict):
+            waiting.extend((f"{name}.{key}".lstrip("."), inner) for key, inner in reversed(item.items()))
+        elif item is not None:
+            found.append((name, item if isinstance(item, str) else orjson.dumps(item).decode()))
+    return found

@@ -1,0 +1,183 @@
+"""Frames of one container → which log source each row belongs to.
+
+The columns that any log source asks about are stacked over all frames, so that hundreds of small frames
+cost one pass. Tests run cheapest first, only on rows nobody has claimed, and once per distinct value
+where values repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from miharu.catalog import TESTS, Condition, LogSource
+
+_FEW: Final = 8
+"""A column is tested once per distinct value if it has fewer than one in this many."""
+
+_COST: Final = {test: cost for cost, test in enumerate(TESTS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Rows of one frame that belong to the log source `source`."""
+
+    source: LogSource
+    frame: pl.DataFrame
+
+
+def recognise(frames: Sequence[pl.DataFrame], sources: Sequence[LogSource]) -> list[Claim]:
+    """Return every row of `frames` in exactly one claim.
+
+    `sources` are asked in order; the last must accept everything (it has no conditions).
+    """
+    heights = [frame.height for frame in frames]
+    total = sum(heights)
+    if not total:
+        return []
+    owner = _owners(_Columns(frames, total), sources, total)
+    claims: list[Claim] = []
+    start = 0
+    for frame, height in zip(frames, heights, strict=True):
+        claims.extend(_split(frame, owner.slice(start, height), sources))
+        start += height
+    return claims
+
+
+def _owners(columns: _Columns, sources: Sequence[LogSource], total: int) -> pl.Series:
+    owner = pl.Series([len(sources) - 1], dtype=pl.UInt32).new_from_index(0, total)
+    rows: pl.Series | None = None
+    left = total
+    for number, source in enumerate(sources):
+        if not left:
+            break
+        if not source.recognise.where:
+            hits = rows if rows is not None else pl.arange(0, total, dtype=pl.UInt32, eager=True)
+            return owner.scatter(hits, number)
+        mask = _holds(columns, source.recognise.where)
+        if mask is None:
+            continue
+        hits = mask.arg_true() if rows is None else rows.filter(mask)
+        owner = owner.scatter(hits, number)
+        rows = (~mask).arg_true() if rows is None else rows.filter(~mask)
+        left = len(rows)
+        columns.keep(~mask)
+    return owner
+
+
+def _holds(columns: _Columns, where: Sequence[Condition]) -> pl.Series | None:
+    """Return the rows in which all conditions hold, None where there are none."""
+    mask: pl.Series | None = None
+    for condition in sorted(where, key=lambda condition: _COST[condition.test]):
+        found = columns.test(condition)
+        if found is None:
+            return None
+        mask = found if mask is None else mask & found
+        if not mask.any():
+            return None
+    return mask
+
+
+def _split(frame: pl.DataFrame, owner: pl.Series, sources: Sequence[LogSource]) -> list[Claim]:
+    if not frame.height:
+        return []
+    first = owner[0]
+    if owner.min() == owner.max():
+        return [Claim(sources[first], frame)]
+    return [Claim(sources[number], frame.filter(owner == number)) for number in owner.unique().sort()]
+
+
+class _Columns:
+    """Columns of all frames stacked, made when first asked for; shrinks as rows are claimed."""
+
+    def __init__(self, frames: Sequence[pl.DataFrame], total: int) -> None:
+        self._frames = frames
+        self._known = frozenset(name for frame in frames for name in frame.columns)
+        self._kept: list[pl.Series] = []
+        self._stacked: dict[str, pl.Series] = {}
+        self._distinct: dict[str, pl.Series] = {}
+        self._total = total
+
+    def keep(self, mask: pl.Series) -> None:
+        """Forget the rows in which `mask` is false."""
+        self._kept.append(mask)
+        self._stacked = {name: series.filter(mask) for name, series in self._stacked.items()}
+
+    def test(self, condition: Condition) -> pl.Series | None:
+        """Return where the condition holds; None for a field that no frame has (no row can pass)."""
+        wanted = not (condition.test == "exists" and condition.values == ("false",))
+        if condition.field not in self._known:
+            return None if wanted else self._everything()
+        series = self._column(condition.field)
+        if condition.test == "exists":
+            return series.is_not_null() if wanted else series.is_null()
+        distinct = self._distinct_of(condition.field, series)
+        if distinct is None:
+            return apply_test(series, condition)
+        hits = distinct.filter(apply_test(distinct, condition))
+        if hits.is_empty():
+            return None
+        return apply_test(series, Condition(condition.field, "in", tuple(hits)))
+
+    def _everything(self) -> pl.Series:
+        height = self._total if not self._kept else int(self._kept[-1].sum())
+        return pl.Series([True]).new_from_index(0, height)
+
+    def _column(self, name: str) -> pl.Series:
+        if name not in self._stacked:
+            pieces = [_text_column(frame, name) for frame in self._frames]
+            series = pieces[0] if len(pieces) == 1 else pl.concat(pieces)
+            for mask in self._kept:
+                series = series.filter(mask)
+            self._stacked[name] = series
+        return self._stacked[name]
+
+    def _distinct_of(self, name: str, series: pl.Series) -> pl.Series | None:
+        """Return the column's distinct values at first sight, None where they are many."""
+        if name not in self._distinct:
+            sample = series.head(256).n_unique() if len(series) > 256 else 0
+            many = sample > 256 // 2
+            distinct = series if many else series.unique().drop_nulls()
+            self._distinct[name] = distinct
+        distinct = self._distinct[name]
+        return distinct if len(distinct) * _FEW < self._total else None
+
+
+def apply_test(series: pl.Series, condition: Condition) -> pl.Series:
+    """Return where a String series passes a test; null counts as no."""
+    test, values = condition.test, condition.values
+    if test == "exists":
+        found = series.is_not_null() if values == ("true",) else series.is_null()
+    elif test == "in":
+        found = series == values[0] if len(values) == 1 else series.is_in(values)
+    else:
+        found = _one_of(series, test, values)
+    return found.fill_null(value=False) if found.null_count() else found
+
+
+def _one_of(series: pl.Series, test: str, values: Sequence[str]) -> pl.Series:
+    found: pl.Series | None = None
+    for value in values:
+        if test == "starts":
+            hit = series.str.starts_with(value)
+        elif test == "ends":
+            hit = series.str.ends_with(value)
+        else:
+            hit = series.str.contains(value, literal=test == "contains")
+        found = hit if found is None else found | hit
+    assert found is not None
+    return found
+
+
+def _text_column(frame: pl.DataFrame, name: str) -> pl.Series:
+    if name not in frame.columns:
+        return pl.Series(name, [None], dtype=pl.String).new_from_index(0, frame.height)
+    series = frame.get_column(name)
+    if series.dtype == pl.String:
+        return series
+    if isinstance(series.dtype, pl.List):
+        return series.cast(pl.List(pl.String)).list.join(" ")
+    return series.cast(pl.String, strict=False)

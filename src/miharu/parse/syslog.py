@@ -1,0 +1,158 @@
+"""Text of records → the syslog header's fields, for the rows that carry one.
+
+RFC 5424 in full. RFC 3164 as it is found: with and without `<PRI>`, year before or after the time, ISO
+stamps, fractions, zones, no host name, Cisco's sequence numbers, double headers and bare `%FAC-SEV-MNEMONIC:`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from miharu.parse.pairs import spread
+
+_MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_CLOCK: Final = r"[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?"
+_BSD: Final = rf"(?:[0-9]{{4}}\ )?{_MONTH}\ [\ 0-9]?[0-9](?:\ [0-9]{{4}})?\ {_CLOCK}(?:\ [0-9]{{4}})?"
+_ISO: Final = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T\ ]{_CLOCK}(?:Z|[+-][0-9]{{2}}:?[0-9]{{2}})?"
+_HOST: Final = r"[0-9A-Za-z_][0-9A-Za-z_.\-]*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*[0-9A-Fa-f]"
+
+# RFC 3164 section 4.1 (PRI, HEADER, MSG), with what senders make of it.
+_STAMPED: Final = rf"""(?xs)^
+(?:<(?P<priority>[0-9]{{1,3}})>)?
+(?:[0-9]+:\ )?[*.]?                                  # Cisco: sequence number, clock not synchronised
+(?P<timestamp>{_BSD}|{_ISO})
+(?:\ (?P<timezone>[A-Z]{{3,5}}):|:)?(?:\ +|$)
+(?:(?P<hostname>{_HOST})\ +(?::\ )?)?
+(?::?(?:{_BSD})(?:\ [A-Z]{{3,5}})?:\ +)?             # the sender's own stamp behind a relay's
+(?:(?P<program>[^\s:\[=",{{}}]{{1,128}})(?:\[(?P<pid>[^\]\s]{{0,64}})\])?:(?:\ |$))?
+(?P<message>.*)$"""
+
+_UNSTAMPED: Final = r"""(?xs)^
+(?:<(?P<priority>[0-9]{1,3})>)
+(?:[0-9]+:\ )?
+(?:(?P<program>[^\s:\[=",{}]{1,128})(?:\[(?P<pid>[^\]\s]{0,64})\])?:(?:\ |$))?
+(?P<message>.*)$"""
+
+_BARE_CISCO: Final = r"(?s)^(?P<program>%[A-Z][0-9A-Z_]*(?:-[0-9A-Za-z_]+)*-[0-7]-[0-9A-Z_]+):(?: |$)(?P<message>.*)$"
+
+# RFC 5424 section 6.
+_SD_ELEMENT: Final = r'\[[^\s=\]"]{1,64}(?:\ +[^\s=\]"]{1,64}="(?:[^"\\]|\\.)*")*\ *\]'
+_RFC5424: Final = rf"""(?xs)^
+<(?P<priority>[0-9]{{1,3}})>(?P<version>[1-9][0-9]{{0,2}})\ +
+(?P<timestamp>\S+)\ +(?P<hostname>\S+)\ +(?P<program>\S+)\ +(?P<procid>\S+)\ +(?P<msgid>\S+)\ +
+(?P<sd>-|(?:{_SD_ELEMENT})+)(?:\ (?P<message>.*))?$"""
+
+_SD_PAIRS: Final = r'(?s)(?:^|\])(\[[^\s=\]"]+)|([^\s=\]"]+)="((?:[^"\\]|\\.)*)"'
+
+_LEVEL_WORDS: Final = frozenset(
+    "TRACE DEBUG INFO NOTICE WARN WARNING ERROR ERR CRITICAL CRIT FATAL ALERT EMERG PANIC SEVERE".split()
+)
+_SEVERITIES: Final = 8
+_MAX_PRIORITY: Final = 191
+
+
+def read_syslog(text: pl.Series) -> tuple[list[tuple[pl.Series, pl.DataFrame]], pl.Series]:
+    """Return `([(row numbers, fields)], row numbers without a header)` for a series of texts."""
+    rows = pl.Series(range(len(text)), dtype=pl.UInt32)
+    found: list[tuple[pl.Series, pl.DataFrame]] = []
+    for mark, pattern, judge in _SHAPES:
+        candidates = text.str.contains(mark)
+        if not candidates.any():
+            continue
+        part = text if candidates.all() else text.filter(candidates)
+        fields = part.str.extract_groups(pattern).struct.unnest()
+        hits = judge(fields)
+        if not hits.any():
+            continue
+        hit_rows = rows.filter(candidates).filter(hits)
+        found.append((hit_rows, _finished(fields.filter(hits))))
+        keep = pl.Series([True]).new_from_index(0, len(text)).scatter(candidates.arg_true().filter(hits), False)
+        text, rows = text.filter(keep), rows.filter(keep)
+        if text.is_empty():
+            break
+    return found, rows
+
+
+def _is_5424(fields: pl.DataFrame) -> pl.Series:
+    return fields.get_column("version").is_not_null()
+
+
+def _is_stamped(fields: pl.DataFrame) -> pl.Series:
+    """Accept a BSD stamp always; an ISO stamp without PRI only before a host and a program.
+
+    Applications begin their own lines with an ISO stamp too.
+    """
+    return fields.select(
+        pl.col("timestamp").is_not_null()
+        & (
+            pl.col("priority").is_not_null()
+            | ~pl.col("timestamp").str.contains("^[0-9]{4}-")
+            | (
+                pl.col("timestamp").str.contains("T", literal=True)
+                & pl.col("program").is_not_null()
+                & pl.col("hostname").is_not_null()
+                & ~pl.col("hostname").str.to_uppercase().is_in(_LEVEL_WORDS)
+            )
+        )
+    ).to_series()
+
+
+def _has_message(fields: pl.DataFrame) -> pl.Series:
+    return fields.get_column("message").is_not_null()
+
+
+_SHAPES: Final = (
+    ("^<[0-9]{1,3}>[1-9][0-9]{0,2} ", _RFC5424, _is_5424),
+    (rf"(?x)^(?:<[0-9]{{1,3}}>)?(?:[0-9]+:\ )?[*.]?(?:{_MONTH}\ |[0-9]{{4}}[\ -][A-Z0-9])", _STAMPED, _is_stamped),
+    ("^<[0-9]{1,3}>", _UNSTAMPED, _has_message),
+    ("^%[A-Z]", _BARE_CISCO, _has_message),
+)
+
+
+def _finished(fields: pl.DataFrame) -> pl.DataFrame:
+    """Split the priority, drop nil values and columns without a value, spread structured data."""
+    if "sd" in fields.columns:
+        fields = _with_structured_data(fields)
+    if "priority" in fields.columns:
+        priority = pl.col("priority").cast(pl.Int64)
+        known = pl.when(priority <= _MAX_PRIORITY)
+        fields = fields.with_columns(
+            priority=priority,
+            facility=known.then(priority // _SEVERITIES),
+            severity=known.then(priority % _SEVERITIES),
+        )
+    height = fields.height
+    return fields.select(series for series in fields.get_columns() if series.null_count() < height)
+
+
+def _with_structured_data(fields: pl.DataFrame) -> pl.DataFrame:
+    nil = pl.col("timestamp", "hostname", "program", "procid", "msgid", "sd")
+    fields = fields.with_columns(
+        pl.when(nil != "-").then(nil), pl.col("message").str.strip_prefix("\ufeff")
+    ).with_columns(pid=pl.when(pl.col("procid").str.contains("^[0-9]+$")).then(pl.col("procid")))
+    fields = fields.with_columns(procid=pl.when(pl.col("pid").is_null()).then(pl.col("procid")))
+    sd = fields.get_column("sd")
+    if sd.null_count() == len(sd):
+        return fields.drop("sd")
+    return fields.drop("sd").hstack(_structured_data(sd))
+
+
+def _structured_data(sd: pl.Series) -> list[pl.Series]:
+    """Return columns `sd.<id>.<name>`; escapes of RFC 5424 section 6.3.3 undone."""
+    pairs = (
+        pl.DataFrame({"row": pl.Series(range(len(sd)), dtype=pl.UInt32), "element": sd})
+        .filter(pl.col("element").is_not_null())
+        .with_columns(pl.col("element").str.extract_all(_SD_PAIRS))
+        .explode("element")
+        .with_columns(
+            id=pl.when(pl.col("element").str.contains(r"^\]?\[")).then(pl.col("element").str.strip_chars_start("[]")),
+            key=pl.col("element").str.extract(r'^([^\s=\]"\[]+)="'),
+            value=pl.col("element").str.extract(r'(?s)="((?:[^"\\]|\\.)*)"$').str.replace_all(r'\\(["\\\]])', "$1"),
+        )
+        .with_columns(pl.col("id").forward_fill())
+        .filter(pl.col("key").is_not_null())
+        .select("row", key="sd." + pl.col("id") + "." + pl.col("key"), value="value")
+    )
+    return spread(pairs, len(sd))

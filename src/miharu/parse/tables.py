@@ -1,0 +1,32 @@
+"""Nothing → the containers and readers there are. Add a new one here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from miharu.parse.containers import (
+    Container,
+    is_json_object,
+    is_pairs,
+    open_json,
+    open_line,
+    open_pairs,
+    open_syslog,
+)
+from miharu.parse.readers import Reader, read_json_text, read_keyvalue, read_regex
+
+CONTAINERS: Final[tuple[Container, ...]] = (
+    Container("evtx", None, open_json, formats=("evtx",)),
+    Container("json", is_json_object, open_json),
+    Container("syslog", None, open_syslog),
+    Container("keyvalue", is_pairs, open_pairs),
+    Container("line", None, open_line),
+)
+"""Asked in this order; the last opens anything."""
+
+READERS: Final[Mapping[str, Reader]] = {
+    "regex": read_regex,
+    "keyvalue": read_keyvalue,
+    "json": read_json_text,
+}
