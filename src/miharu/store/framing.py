@@ -1,0 +1,164 @@
+"""Polars frames ↔ Arrow streams, with the types and partitions the store needs.
+
+Out: columns the store can hold, rows sorted by partition, one slice for each partition. In: bytes become text where
+they are UTF-8; the columns of received bytes stay bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import polars as pl
+
+from miharu.core.columns import EVENT_CREATED, EVENT_ORIGINAL, RECORD_ROW, TIMESTAMP, UTC_MICROS
+from miharu.store.errors import StoreError
+from miharu.store.tables import TEXT, TIME, WORD
+
+RAW_COLUMNS: Final = frozenset((EVENT_ORIGINAL, "reject.raw"))
+
+_OLDEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_PARTITION: Final = "store.partition"
+_MANY_DISTINCT: Final = 1000
+_LONG_NAMES: Final = (
+    "command_line", "entity_id", "guid", "script_block_text", "hash", "url.full", "url.original", "url.query", "body",
+    "payload", "contextinfo", "hashes", "calltrace", "record_id", "sequence", "session.id", "transaction.id",
+)  # fmt: skip
+"""Parts of names whose values are mostly different: a dictionary of them costs more than it saves."""
+
+Slice = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """Rows ready to send: an Arrow stream, its slices as (token, first row, rows), and types of new columns."""
+
+    body: memoryview
+    slices: list[Slice]
+    add: dict[str, str]
+
+
+def pack(table: str, frame: pl.DataFrame, token: str, known: Collection[str], partition: str) -> Shipment:
+    """Cut a frame by partition and write it as one Arrow stream. Raises StoreError for types no column can have."""
+    ready = _storable(frame)
+    ready, parts = _partitioned(table, ready, partition)
+    slices, begin = [], 0
+    for name, rows in parts:
+        slices.append((f"{token}:{name}", begin, rows))
+        begin += rows
+    add = {name: _column_type(ready[name]) for name in ready.columns if name not in known}
+    return Shipment(stream(ready), slices, add)
+
+
+def stream(frame: pl.DataFrame) -> memoryview:
+    """Return a frame as an Arrow stream, in types every Arrow reader knows."""
+    buffer = io.BytesIO()
+    frame.write_ipc_stream(buffer, compat_level=pl.CompatLevel.oldest())
+    return buffer.getbuffer()
+
+
+def unpack(body: bytes | bytearray | memoryview) -> pl.DataFrame:
+    """Read the engine's Arrow stream; text that is not UTF-8 gets U+FFFD, save in the columns of received bytes."""
+    if not len(body):
+        return pl.DataFrame()
+    frame = pl.read_ipc_stream(io.BytesIO(body), use_pyarrow=False)
+    return frame.with_columns(
+        [_as_text(frame[name]) for name, kind in frame.schema.items() if name not in RAW_COLUMNS and _holds_bytes(kind)]
+    )
+
+
+def _holds_bytes(kind: pl.DataType) -> bool:
+    if isinstance(kind, pl.List):
+        return _holds_bytes(kind.inner)  # type: ignore[arg-type]
+    return kind == pl.Binary
+
+
+def _as_text(column: pl.Series) -> pl.Series:
+    if column.dtype != pl.Binary:
+        try:
+            return column.cast(pl.List(pl.String))
+        except pl.exceptions.PolarsError:
+            items = column.list.explode(empty_as_null=False)
+            text = _as_text(items)
+            return pl.DataFrame({"row": column}).select(
+                pl.col("row").list.eval(pl.element().replace_strict(items, text, return_dtype=pl.String))
+            )["row"].rename(column.name)
+    text = column.cast(pl.String, strict=False)
+    if text.null_count() == column.null_count():
+        return text
+    return pl.Series(
+        column.name, [None if value is None else value.decode("utf-8", "replace") for value in column], dtype=pl.String
+    )
+
+
+def _storable(frame: pl.DataFrame) -> pl.DataFrame:
+    columns = []
+    for name, kind in frame.schema.items():
+        if name == RECORD_ROW or kind == pl.Null:
+            continue
+        columns.append(_storable_column(name, kind))
+    return frame.select(columns)
+
+
+def _storable_column(name: str, kind: pl.DataType) -> pl.Expr:  # noqa: PLR0911 - one line per type
+    column = pl.col(name)
+    if kind in (pl.String, pl.Binary, pl.Int64, pl.UInt64, pl.Float64, pl.Boolean) or kind == UTC_MICROS:
+        return column
+    if isinstance(kind, pl.Datetime):
+        moved = column.dt.convert_time_zone("UTC") if kind.time_zone else column.dt.replace_time_zone("UTC")
+        return moved.dt.cast_time_unit("us")
+    if kind.is_unsigned_integer():
+        return column.cast(pl.UInt64)
+    if kind.is_signed_integer():
+        return column.cast(pl.Int64)
+    if kind.is_float():
+        return column.cast(pl.Float64)
+    if isinstance(kind, pl.List):
+        return column.cast(pl.List(pl.String)).fill_null([]).list.eval(pl.element().fill_null(""))
+    if kind in (pl.Categorical, pl.Enum):
+        return column.cast(pl.String)
+    message = f"the column {name} holds {kind}, which the store has no type for"
+    raise StoreError(message)
+
+
+def _column_type(column: pl.Series) -> str:
+    """Return the type of a column that is new, from its values' type (and, for text, how many differ)."""
+    kind = column.dtype
+    if kind == pl.String:
+        name = column.name.lower()
+        if any(part in name for part in _LONG_NAMES) or column.n_unique() > max(_MANY_DISTINCT, column.len() // 4):
+            return TEXT
+        return WORD
+    if kind == pl.Binary:
+        return TEXT
+    if isinstance(kind, pl.Datetime):
+        return f"Nullable({TIME})"
+    if isinstance(kind, pl.List):
+        return "Array(LowCardinality(String))"
+    names = {pl.Int64: "Int64", pl.UInt64: "UInt64", pl.Float64: "Float64", pl.Boolean: "Bool"}
+    return f"Nullable({names[type(kind)]})"
+
+
+def _partitioned(table: str, frame: pl.DataFrame, partition: str) -> tuple[pl.DataFrame, list[tuple[int, int]]]:
+    """Return rows sorted by partition, and (partition, rows) in that order; equal input gives equal output."""
+    if table == "rejects" or frame.is_empty():
+        return frame, [(0, frame.height)]
+    time = pl.col(TIMESTAMP)
+    if table == "findings":
+        year = time.dt.year()
+        key = pl.when(year.is_between(2000, 2099)).then(year).otherwise(0)
+    else:
+        odd = (time < _OLDEST) | (time > pl.col(EVENT_CREATED).dt.offset_by("1d"))
+        number = time.dt.year() * 100 + time.dt.month().cast(pl.Int32)
+        if partition == "day":
+            number = number * 100 + time.dt.day().cast(pl.Int32)
+        key = pl.when(odd).then(0).otherwise(number)
+    keys = frame.select(key.cast(pl.Int32).alias(_PARTITION)).to_series()
+    if keys.n_unique() == 1:
+        return frame, [(keys[0], frame.height)]
+    ordered = frame.with_columns(keys).sort(_PARTITION, maintain_order=True)
+    counts = ordered.group_by(_PARTITION, maintain_order=True).len().rows()
+    return ordered.drop(_PARTITION), counts
