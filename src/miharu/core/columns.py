@@ -73,6 +73,7 @@ REJECT_REASONS: Final[dict[str, str]] = {
     "archive_truncated": "the compressed stream ends early",
     "archive_damaged": "the compressed stream is damaged",
     "too_long": "the record is longer than the limit",
+    "unreadable": "the file or archive member could not be opened or read on",
 }
 
 

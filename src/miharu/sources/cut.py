@@ -1,0 +1,105 @@
+"""What a cutter of text hands over: spans of records and of kept bytes within a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import numpy as np
+
+from miharu.sources.content import Fault
+from miharu.sources.textcoding import Positions, TextWindow
+
+NO_SPANS: Final[Positions] = np.empty(0, dtype=np.int64)
+
+BLANK: Final = b" \t\n\r\x0b\x0c"
+_BLANK_TABLE: Final = np.isin(np.arange(256), np.frombuffer(BLANK, dtype=np.uint8))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Bytes `[start, stop)` of the window that are no record, and why; reading may go on at `after`."""
+
+    start: int
+    stop: int
+    after: int
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Cut:
+    """Records of a window: `[starts, stops)` each, reading may go on at `afters`; `used` bytes are done with.
+
+    Spans are in order and do not overlap, nor do they overlap what is kept.
+    """
+
+    starts: Positions = field(default_factory=lambda: NO_SPANS)
+    stops: Positions = field(default_factory=lambda: NO_SPANS)
+    afters: Positions = field(default_factory=lambda: NO_SPANS)
+    used: int = 0
+    kept: list[Kept] = field(default_factory=list)
+
+
+class Cutter(Protocol):
+    """Cuts a text into records, window by window."""
+
+    def cut(self, window: TextWindow, added: bytes) -> Cut:
+        """Cut the window, to which `added` was just appended; at `window.final` use all of it."""
+
+    def ending(self, window: TextWindow) -> Fault | None:
+        """Say, after the final cut, whether the content breaks off (then what the window holds is kept)."""
+
+
+def pieces(start: int, stop: int, after: int, size: int, why: Callable[[int], tuple[str, str]]) -> list[Kept]:
+    """Cut `[start, stop)` into pieces of `size` bytes; `why(start)` gives reason and detail."""
+    cuts = [*range(start, stop, size), stop]
+    found = [Kept(cuts[i], cuts[i + 1], cuts[i + 1], *why(cuts[i])) for i in range(len(cuts) - 1)]
+    if found:
+        last = found[-1]
+        found[-1] = Kept(last.start, last.stop, after, last.reason, last.detail)
+    return found
+
+
+def filled(data: bytes, starts: Positions, stops: Positions) -> Positions:
+    """Return the indices of spans that hold something other than white space."""
+    keep = stops > starts
+    if not len(starts):
+        return np.flatnonzero(keep)
+    array = np.frombuffer(data, dtype=np.uint8)
+    last = len(array) - 1
+    doubtful = keep & _BLANK_TABLE[array[np.minimum(starts, last)]] & _BLANK_TABLE[array[np.maximum(stops - 1, 0)]]
+    if doubtful.any():
+        filled_until = np.zeros(len(array) + 1, dtype=np.int64)
+        np.cumsum(~_BLANK_TABLE[array], out=filled_until[1:])
+        keep &= ~doubtful | (filled_until[stops] > filled_until[np.minimum(starts, stops)])
+    return np.flatnonzero(keep)
+
+
+def trim(data: bytes, starts: Positions, stops: Positions) -> tuple[Positions, Positions]:
+    """Return the spans without white space at their edges (a blank span becomes an empty one)."""
+    starts, stops = starts.copy(), stops.copy()
+    array = np.frombuffer(data, dtype=np.uint8)
+    for _ in range(_VECTOR_STEPS):
+        ahead = np.flatnonzero((starts < stops) & _at(array, starts))
+        behind = np.flatnonzero((starts < stops) & _at(array, stops - 1))
+        if not len(ahead) and not len(behind):
+            return starts, stops
+        starts[ahead] += 1
+        stops[behind] -= 1
+        np.maximum(starts, stops, out=stops)
+    for index in np.flatnonzero((starts < stops) & (_at(array, starts) | _at(array, stops - 1))).tolist():
+        text = data[starts[index] : stops[index]]
+        starts[index] += len(text) - len(text.lstrip(BLANK))
+        stops[index] = max(starts[index], stops[index] - (len(text) - len(text.rstrip(BLANK))))
+    return starts, stops
+
+
+_VECTOR_STEPS: Final = 32
+"""Indentation up to this width is trimmed for all spans at once, wider one span by span."""
+
+
+def _at(array: np.ndarray[tuple[int], np.dtype[np.uint8]], places: Positions) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    found: np.ndarray[tuple[int], np.dtype[np.bool_]] = _BLANK_TABLE[array[np.clip(places, 0, len(array) - 1)]]
+    return found

@@ -1,0 +1,117 @@
+"""Text → its lines (and Windows events in XML spread over lines) as spans, a whole window at once.
+
+A line ends at LF, CR LF or a lone CR. Lines of white space only are no records. A line beyond the limit is kept in
+pieces of fixed size, so that memory stays bounded and reading may resume at any piece.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from miharu.sources.content import Fault
+from miharu.sources.cut import NO_SPANS, Cut, Kept, filled, pieces
+from miharu.sources.event_xml import EVENT_TAG, Event, find_events, hold_markup, replace_lines
+from miharu.sources.textcoding import Positions, TextWindow
+
+_LF, _CR = 10, 13
+
+
+class LineCutter:
+    """Cuts lines; `inside` says that the text begins within a line already known to be too long."""
+
+    def __init__(self, limit: int, piece: int, *, inside: bool = False) -> None:
+        self._limit, self._piece, self._inside = limit, piece, inside
+
+    def cut(self, window: TextWindow, added: bytes) -> Cut:
+        """Cut the lines that are complete (at the end of content: all)."""
+        del added
+        data = window.data
+        starts, stops, afters = line_spans(data, final=window.final)
+        used = int(afters[-1]) if len(afters) else 0
+        kept: list[Kept] = []
+        if self._inside and len(afters):
+            kept += self._too_long(0, int(stops[0]), int(afters[0]))
+            starts, stops, afters = starts[1:], stops[1:], afters[1:]
+            self._inside = False
+        begin, complete = kept[-1].after if kept else 0, used
+        (starts, stops, afters), used = self._with_events(window, (starts, stops, afters), begin, used)
+        held = used < complete
+        long = np.flatnonzero(stops - starts > self._limit)
+        for index in long.tolist():
+            kept += self._too_long(int(starts[index]), int(stops[index]), int(afters[index]))
+        index = filled(data, starts, stops)
+        if len(long):
+            index = np.setdiff1d(index, long)
+        if not window.final and not held:
+            used = self._cut_open_line(data, used, kept)
+        return Cut(starts[index], stops[index], afters[index], used, kept)
+
+    def ending(self, window: TextWindow) -> Fault | None:
+        """Return None: a last line without an end is a record."""
+        del window
+
+    def _with_events(
+        self, window: TextWindow, spans: tuple[Positions, Positions, Positions], begin: int, used: int
+    ) -> tuple[tuple[Positions, Positions, Positions], int]:
+        """Put Windows events in place of the lines they cover; hold back what cannot be decided yet."""
+        data = window.data
+        events: list[Event] = []
+        if EVENT_TAG in data:
+            events, hold = find_events(data, begin, self._limit, final=window.final)
+            used = max([used, *(event.after for event in events[-1:])])
+            used = used if hold is None else min(used, hold)
+        starts, stops, afters = spans
+        count = int(np.searchsorted(afters, used, side="right"))
+        if not window.final:
+            decided = hold_markup(data, starts[:count], stops[:count])
+            if decided < count:
+                used = max(int(starts[decided]), events[-1].after if events else 0)
+                count = int(np.searchsorted(afters, used, side="right"))
+        spans = starts[:count], stops[:count], afters[:count]
+        return (replace_lines(spans, events) if events else spans), used
+
+    def _cut_open_line(self, data: bytes, used: int, kept: list[Kept]) -> int:
+        """Keep whole pieces of a line that is too long already though its end is not in sight."""
+        if not self._inside and len(data) - used <= self._limit + 1:
+            return used
+        # Two bytes stay: one of the line, so that its last piece is not empty, and a CR that may belong to the end.
+        count = (len(data) - used - 2) // self._piece
+        if count > 0:
+            self._inside = True
+            stop = used + count * self._piece
+            kept += self._too_long(used, stop, stop)
+            return stop
+        return used
+
+    def _too_long(self, start: int, stop: int, after: int) -> list[Kept]:
+        detail = f"the line is longer than {self._limit} bytes; raise max_record_bytes to read it as one record"
+        return pieces(start, stop, after, self._piece, lambda _: ("too_long", detail))
+
+
+def line_spans(data: bytes, *, final: bool) -> tuple[Positions, Positions, Positions]:
+    """Return starts, stops (without line end) and the positions after the end, of every complete line.
+
+    At the end of content (`final`) the last line is complete without an end. Blank lines are included.
+    """
+    if not data:
+        return NO_SPANS, NO_SPANS, NO_SPANS
+    array = np.frombuffer(data, dtype=np.uint8)
+    afters = np.flatnonzero(array == _LF) + 1
+    stops = afters - 1
+    if b"\r" in data:
+        returns = np.flatnonzero(array == _CR)
+        undecided = len(data) - 1
+        paired = array[np.minimum(returns + 1, undecided)] == _LF
+        alone = returns[~paired & ((returns < undecided) | final)]
+        stops = stops - (array[np.maximum(stops - 1, 0)] == _CR) * (stops > 0)
+        stops = np.sort(np.concatenate([stops, alone]))
+        afters = np.sort(np.concatenate([afters, alone + 1]))
+    if final and (not len(afters) or afters[-1] < len(data)):
+        stops, afters = np.append(stops, len(data)), np.append(afters, len(data))
+    starts = np.empty_like(afters)
+    if len(afters):
+        starts[0] = 0
+        starts[1:] = afters[:-1]
+    return starts, stops, afters

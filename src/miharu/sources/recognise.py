@@ -1,0 +1,66 @@
+"""First bytes of content → what it is: Windows event log, JSON documents, text lines or binary; never by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from miharu.core.chunk import Format
+from miharu.sources.json_shape import Shape, shape_of
+
+from miharu.sources.textcoding import Encoding, encoding_of, to_utf8
+
+EVTX_MAGIC: Final = b"ElfFile\x00"
+
+_SAMPLE: Final = 65536
+_MOST_CONTROLS: Final = 0.05
+_CONTROLS: Final = np.isin(np.arange(256), [*range(7), *range(14, 27), *range(28, 32), 127])
+"""Control characters no text needs: all but BEL, BS, TAB, LF, VT, FF, CR and ESC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """How content is to be read. `mark` is the length of a byte order mark; `shape` is set for JSON documents."""
+
+    kind: Literal["evtx", "json", "lines", "binary"]
+    encoding: Encoding = "utf-8"
+    mark: int = 0
+    shape: Shape | None = None
+
+    @property
+    def format(self) -> Format:
+        """The format of the records; binary content has none and says `lines`."""
+        return "lines" if self.kind == "binary" else self.kind
+
+
+def recognise(head: bytes) -> Recognised:
+    """Recognise content by its first `HEAD_BYTES` bytes (fewer only if there are no more)."""
+    if head.startswith(EVTX_MAGIC):
+        return Recognised("evtx")
+    encoding, mark = encoding_of(head)
+    text = to_utf8(head[mark:], encoding)
+    if _is_binary(text, encoding):
+        return Recognised("binary")
+    shape = shape_of(text)
+    return Recognised("lines" if shape is None else "json", encoding, mark, shape)
+
+
+def _is_binary(text: bytes, encoding: Encoding) -> bool:
+    sample = text[:_SAMPLE]
+    inner = sample.strip(b"\0")
+    if not inner:
+        return bool(sample)
+    controls = float(np.mean(_CONTROLS[np.frombuffer(inner, dtype=np.uint8)]))
+    if controls <= _MOST_CONTROLS:
+        return False
+    return b"\0" in inner or encoding != "utf-8" or not _is_utf8(inner)
+
+
+def _is_utf8(sample: bytes) -> bool:
+    try:
+        sample.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start >= len(sample) - 3 and error.reason == "unexpected end of data"
+    return True

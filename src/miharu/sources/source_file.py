@@ -1,0 +1,188 @@
+"""One file (or archive member) → its fingerprint and its records in chunks."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+import xxhash
+
+from miharu.core.chunk import Chunk, Format
+from miharu.core.identity import hash_parts
+from miharu.sources.chunking import ChunkBuilder, Origin, text_chunks
+from miharu.sources.content import Content, Fault, NoContent, Stream, advance
+from miharu.sources.cut import Cutter
+from miharu.sources.evtx_chunks import evtx_chunks
+from miharu.sources.json_items import JsonCutter
+from miharu.sources.limits import DEFAULT_LIMITS, HEAD_BYTES, Limits
+from miharu.sources.lines import LineCutter
+from miharu.sources.recognise import Recognised, recognise
+from miharu.sources.textcoding import TextWindow, to_utf8
+
+HEAD_POWERS = 13
+"""Digests of the first 1, 2, 4 … 4096 bytes are made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Fingerprint of content: its size, the digest of all of it, of its first 2^k bytes and of its first n bytes."""
+
+    size: int
+    digest: str
+    heads: dict[int, str] = field(default_factory=dict)
+    prefixes: dict[int, str] = field(default_factory=dict)
+
+
+class SourceFile:
+    """A file to read. `path` is what it is called, `modified` when (UTC) its content last changed.
+
+    Content that cannot be opened at all is a file too: its only chunk holds one reject that says why, and `problem`
+    is that sentence.
+    """
+
+    def __init__(self, path: str, modified: datetime, content: Content, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.path = path
+        self.modified = modified
+        self._content = content
+        self._limits = limits
+
+    def __repr__(self) -> str:
+        """Name the file."""
+        return f"SourceFile({self.path!r})"
+
+    @property
+    def problem(self) -> str | None:
+        """What kept the file from being opened, None for a file that can be read."""
+        return self._content.fault.detail if isinstance(self._content, NoContent) else None
+
+    @property
+    def format(self) -> Format:
+        """How the file is cut into records, decided by its first bytes."""
+        return self._recognised.format
+
+    def scan(self, sizes: Sequence[int] = ()) -> Scan:
+        """Read everything once; return size and digests (xxh3, 128 bits, hexadecimal).
+
+        `sizes` are lengths of beginnings whose digests are wanted too; those beyond the content are left out. A stream
+        that breaks off is scanned as far as it can be read.
+        """
+        if isinstance(self._content, NoContent):
+            return Scan(0, hash_parts("unreadable", self._content.fault.detail))
+        heads = [1 << power for power in range(HEAD_POWERS)]
+        cuts = sorted({*heads, *(size for size in sizes if size >= 0)})
+        hasher, seen, size = xxhash.xxh3_128(), dict[int, str](), 0
+        if cuts[0] == 0:
+            seen[0] = hasher.hexdigest()
+        with closing(self._open()) as stream:
+            while block := stream.read(self._limits.block):
+                begun = size
+                size += len(block)
+                for cut in cuts[bisect.bisect_right(cuts, begun) : bisect.bisect_right(cuts, size)]:
+                    hasher.update(memoryview(block)[: cut - begun])
+                    block, begun = block[cut - begun :], cut
+                    seen[cut] = hasher.hexdigest()
+                hasher.update(block)
+        return Scan(
+            size,
+            hasher.hexdigest(),
+            {head: seen[head] for head in heads if head in seen},
+            {length: seen[length] for length in sizes if length in seen},
+        )
+
+    def chunks(self, file_key: str, begin: int = 0, end: int | None = None, rows: int = 16_384) -> Iterator[Chunk]:
+        """Yield the records from position `begin` to `end` (default: the end of content) in chunks.
+
+        `begin` is 0 or the end of an earlier chunk. A chunk holds at most `rows` records and rejects, or 64 MiB; reading
+        the same positions again gives the same chunk. A chunk whose begin equals its end holds only the reject for
+        content that breaks off there.
+        """
+        if end is not None and end <= begin:
+            for chunk in self.chunks(file_key, begin, None, rows):
+                if chunk.begin == chunk.end == begin:
+                    yield chunk
+            return
+        recognised = self._recognised
+        builder = ChunkBuilder(Origin(self.path, recognised.format, file_key, self.modified), rows, begin)
+        with closing(self._open()) as stream:
+            if recognised.kind == "evtx":
+                yield from evtx_chunks(stream, builder, begin, end)
+            elif recognised.kind == "binary":
+                yield from self._binary(stream, builder, begin, end)
+            else:
+                yield from self._text(stream, recognised, builder, begin, end)
+
+    @cached_property
+    def _recognised(self) -> Recognised:
+        with closing(self._open()) as stream:
+            return recognise(read_head(stream, HEAD_BYTES))
+
+    def _open(self) -> Stream:
+        try:
+            return self._content.open()
+        except OSError as error:
+            return NoContent(unreadable(self.path, error)).open()
+
+    def _text(
+        self, stream: Stream, recognised: Recognised, builder: ChunkBuilder, begin: int, end: int | None
+    ) -> Iterator[Chunk]:
+        limits, cutter = self._limits, self._cutter(recognised)
+        start = recognised.mark
+        if recognised.shape is None and begin > start:
+            start, inside = begin, self._place(stream, recognised, begin)
+            cutter = LineCutter(limits.record, limits.piece, inside=inside)
+        else:
+            advance(stream, start)
+        window = TextWindow(stream, recognised.encoding, start, limits.block, end)
+        yield from text_chunks(stream, window, cutter, builder, begin)
+
+    def _cutter(self, recognised: Recognised) -> Cutter:
+        limits = self._limits
+        if recognised.shape is not None:
+            return JsonCutter(recognised.shape, limits.record, limits.piece)
+        return LineCutter(limits.record, limits.piece)
+
+    def _place(self, stream: Stream, recognised: Recognised, begin: int) -> bool:
+        """Place the stream at `begin`; say whether that lies within a line that is being kept in pieces."""
+        piece = self._limits.piece
+        back = piece if recognised.encoding == "utf-8" else 2 * piece
+        if begin < back:
+            advance(stream, begin)
+            return False
+        advance(stream, begin - back)
+        before = to_utf8(read_head(stream, back), recognised.encoding)
+        return len(before) >= piece and not any(mark in before for mark in (b"\n", b"\r", b"</Event>"))
+
+    def _binary(self, stream: Stream, builder: ChunkBuilder, begin: int, end: int | None) -> Iterator[Chunk]:
+        position = begin
+        advance(stream, begin)
+        detail = "the content is neither text nor a format known here; its bytes are kept as they are"
+        while end is None or position < end:
+            size = self._limits.piece if end is None else min(self._limits.piece, end - position)
+            raw = read_head(stream, size)
+            if not raw:
+                break
+            yield from builder.add_reject(position, position + len(raw), "binary", detail, raw)
+            yield from builder.flush()
+            position += len(raw)
+        if stream.fault is not None and not (end is not None and position >= end and stream.read(1)):
+            yield from builder.add_reject(position, position, stream.fault.reason, stream.fault.detail, b"")
+        yield from builder.flush()
+
+
+def read_head(stream: Stream, size: int) -> bytes:
+    """Read exactly `size` bytes, fewer only at the end."""
+    parts: list[bytes] = []
+    while size > 0 and (block := stream.read(size)):
+        parts.append(block)
+        size -= len(block)
+    return b"".join(parts)
+
+
+def unreadable(label: str, error: OSError) -> Fault:
+    """Return the fault of a file that cannot be opened."""
+    why = error.strerror or str(error)
+    return Fault("unreadable", f"{label} cannot be read ({why}); make it readable and import it again")
