@@ -35,7 +35,7 @@ def hash_parts(*parts: str | bytes) -> str:
 def hash_column(values: Iterable[str]) -> pl.Series:
     """Return the hash of each text, as a String series of 32 hexadecimal digits."""
     digest = xxhash.xxh3_128_hexdigest
-    return pl.Series([digest(value) for value in values], dtype=pl.String)
+    return pl.Series([digest(value.encode()) for value in values], dtype=pl.String)
 
 
 def record_ids(file_key: str, offsets: npt.NDArray[np.uint64]) -> pl.Series:
