@@ -1,0 +1,128 @@
+"""Names of SQL functions a user's query may not call, with the reason in the order of the lists.
+
+They read files, dictionaries or other tables, reach the network, sleep, tell about the server, fuzz or crash, or
+read opaque states of aggregates.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+REFUSED: Final = frozenset(
+    """
+__actionName __applyFilter __bitBoolMaskAnd __bitBoolMaskOr __bitSwapLastTwo __bitWrapperFunc __getScalar
+__groupingForCube __groupingForGroupingSets __groupingForRollup __groupingOrdinary __patchPartitionID
+__scalarSubqueryResult __toYearCalendarOnly addressToLine addressToLineWithInlines addressToSymbol aggThrow AIClassify
+aiClassify AIEmbed aiEmbed AIExtract aiExtract AIFilter aiFilter AIGenerate aiGenerate AIRedact aiRedact AISimilarity
+aiSimilarity AITranslate aiTranslate areaCartesian areaSpherical array_concat_agg arrayPartialShuffle arrayReduce
+arrayReduceInRanges assignCentroid authenticatedUser authUser bitmapAnd bitmapAndCardinality bitmapAndnot
+bitmapAndnotCardinality bitmapBuild bitmapCardinality bitmapContains bitmapHasAll bitmapHasAny bitmapMax bitmapMin
+bitmapOr bitmapOrCardinality bitmapSubsetInRange bitmapSubsetLimit bitmapToArray bitmapTransform bitmapXor
+bitmapXorCardinality blockNumber blockSerializedSize blockSize buildId chdb colorOKLABToSRGB colorOKLCHToSRGB
+colorSRGBToOKLAB colorSRGBToOKLCH connection_id connectionId cosineDistanceTransposed
+cosineDistanceTransposedQuantized current_database current_query_id current_schemas current_user currentDatabase
+currentHandler currentProfiles currentQueryID currentRequestURL currentRoles currentSchemas currentUser DATABASE
+defaultProfiles defaultRoles defaultValueOfArgumentType defaultValueOfTypeName demangle dequantizeInt8ToBFloat16
+dictGet dictGetAll dictGetChildren dictGetDate dictGetDateOrDefault dictGetDateTime dictGetDateTimeOrDefault
+dictGetDescendants dictGetFloat32 dictGetFloat32OrDefault dictGetFloat64 dictGetFloat64OrDefault dictGetHierarchy
+dictGetInt16 dictGetInt16OrDefault dictGetInt32 dictGetInt32OrDefault dictGetInt64 dictGetInt64OrDefault dictGetInt8
+dictGetInt8OrDefault dictGetIPv4 dictGetIPv4OrDefault dictGetIPv6 dictGetIPv6OrDefault dictGetKeys dictGetOrDefault
+dictGetOrNull dictGetRoot dictGetString dictGetStringOrDefault dictGetUInt16 dictGetUInt16OrDefault dictGetUInt32
+dictGetUInt32OrDefault dictGetUInt64 dictGetUInt64OrDefault dictGetUInt8 dictGetUInt8OrDefault dictGetUUID
+dictGetUUIDOrDefault dictHas dictIsIn digits displayName distanceCosineTransposed distanceL2Transposed
+dotProductTransposed dotProductTransposedQuantized dumpColumnStructure enabledProfiles enabledRoles errorCodeToName
+estimateCompressionRatio evalMLMethod file filesystemAvailable filesystemCapacity filesystemUnreserved
+finalizeAggregation financialInternalRateOfReturn financialInternalRateOfReturnExtended financialNetPresentValue
+financialNetPresentValueExtended flameGraph flipCoordinates formatQuery formatQueryFromJSON formatQueryOrNull
+formatQuerySingleLine formatQuerySingleLineOrNull formatRow formatRowNoNewline FQDN fullHostName fuzzBits fuzzQuery
+generateRandomStructure generateSerialID geohashesInBox geometryIntersectCartesian geometryIntersectSpherical geoToH3
+geoToMGRS geoToUTM getClientHTTPHeader getMacro getMaxTableNameLengthForDatabase getMergeTreeSetting
+getOSKernelVersion getServerPort getServerSetting getSetting getSettingOrDefault getSizeOfEnumType getSubcolumn
+getTypeSerializationStreams globalIn globalInIgnoreSet globalNotIn globalNotInIgnoreSet globalNotNullIn
+globalNotNullInIgnoreSet globalNullIn globalNullInIgnoreSet globalVariable groupBitmap groupBitmapAnd groupBitmapOr
+groupBitmapXor groupFormat groupNumericIndexedVector h3CellAreaM2 h3CellAreaRads2 h3Distance h3EdgeAngle
+h3EdgeLengthKm h3EdgeLengthM h3ExactEdgeLengthKm h3ExactEdgeLengthM h3ExactEdgeLengthRads h3GetBaseCell
+h3GetDestinationIndexFromUnidirectionalEdge h3GetFaces h3GetIndexesFromUnidirectionalEdge
+h3GetOriginIndexFromUnidirectionalEdge h3GetPentagonIndexes h3GetRes0Indexes h3GetResolution h3GetUnidirectionalEdge
+h3GetUnidirectionalEdgeBoundary h3GetUnidirectionalEdgesFromHexagon h3HexAreaKm2 h3HexAreaM2 h3HexRing
+h3IndexesAreNeighbors h3IsPentagon h3IsResClassIII h3IsValid h3kRing h3Line h3NumHexagons h3PointDistKm h3PointDistM
+h3PointDistRads h3PolygonToCells h3PolygonToCellsWithContainment h3ToCenterChild h3ToChildren h3ToGeo h3ToGeoBoundary
+h3ToParent h3ToString h3UnidirectionalEdgeIsValid hasColumnInTable hasThreadFuzzer hierarchicalKMeans highlight
+highlightQuery hop hopEnd hopStart hostName hostname icebergBucket icebergTruncate ignore indexHint inIgnoreSet
+initial_query_id initial_query_start_time initializeAggregation initialQueryID initialQueryStartTime isConstant
+isMergeTreePartCoveredBy joinGet joinGetOrNull kqlBin kqlBinAt kqlDateTimeBinAt kqlDivide kqlMultiply kqlParameterCast
+kqlRangeCount kqlToTimespan L2DistanceTransposed L2DistanceTransposedQuantized logTrace lowCardinalityIndices
+lowCardinalityKeys mergedJSONPatch mergeTreePartInfo MGRSToGeo minSampleSizeContinous minSampleSizeContinuous
+minSampleSizeConversion multiFuzzyMatchAllIndices multiFuzzyMatchAny multiFuzzyMatchAnyIndex MVTBoundingBox
+MVTBoundingBoxMercator MVTEncode MVTEncodeGeom naiveBayesClassifier naiveBayesClassifierWithAllProbs
+naiveBayesClassifierWithProb naiveBayesNgrams neighbor nested normalizedQueryHash normalizedQueryHashKeepNames
+normalizeQuery normalizeQueryKeepNames nothing nothingNull nothingUInt64 notInIgnoreSet notNullInIgnoreSet
+nullInIgnoreSet numericIndexedVectorAllValueSum numericIndexedVectorBuild numericIndexedVectorCardinality
+numericIndexedVectorGetValue numericIndexedVectorPointwiseAdd numericIndexedVectorPointwiseDivide
+numericIndexedVectorPointwiseEqual numericIndexedVectorPointwiseGreater numericIndexedVectorPointwiseGreaterEqual
+numericIndexedVectorPointwiseLess numericIndexedVectorPointwiseLessEqual numericIndexedVectorPointwiseMultiply
+numericIndexedVectorPointwiseNotEqual numericIndexedVectorPointwiseSubtract numericIndexedVectorShortDebugString
+numericIndexedVectorToMap obfuscateQuery obfuscateQueryWithSeed parseQueryToJSON partitionID partitionId
+perimeterCartesian perimeterSpherical pg_get_userbyid pg_table_is_visible pgGetUserById pgTableIsVisible
+pointInEllipses polygonAreaCartesian polygonAreaSpherical polygonConvexHullCartesian polygonPerimeterCartesian
+polygonPerimeterSpherical polygonsDistanceCartesian polygonsDistanceSpherical polygonsEqualsCartesian
+polygonsIntersectCartesian polygonsIntersectionCartesian polygonsIntersectionSpherical polygonsIntersectSpherical
+polygonsSymDifferenceCartesian polygonsSymDifferenceSpherical polygonsUnionCartesian polygonsUnionSpherical
+polygonsWithinCartesian polygonsWithinSpherical quantilePrometheusHistogram quantilesPrometheusHistogram
+quantizeBFloat16ToInt8 query_id queryID randomHadamardTransform readWKB readWkb readWKBLineString
+readWKBMultiLineString readWKBMultiPoint readWKBMultiPolygon readWKBPoint readWKBPolygon readWKT readWkt
+readWKTLineString readWKTMultiLineString readWKTMultiPoint readWKTMultiPolygon readWKTPoint readWKTPolygon readWKTRing
+regionHierarchy regionIn regionToArea regionToCity regionToContinent regionToCountry regionToDistrict regionToName
+regionToPopulation regionToTopContinent revision runningAccumulate runningConcurrency runningDifference
+runningDifferenceStartingWithFirstValue scalarProductTransposed SCHEMA seriesDecomposeSTL seriesOutliersDetectTukey
+serverTimeZone serverTimezone serverUUID session_user shardCount shardNum showCertificate sleep sleepEachRow ST_AsMVT
+ST_AsMVTGeom ST_LineFromWKB ST_MLineFromWKB ST_MPointFromWKB ST_MPolyFromWKB ST_PointFromWKB ST_PolyFromWKB
+stochasticLinearRegression stochasticLogisticRegression stringToH3 structureToCapnProtoSchema
+structureToProtobufSchema subBitmap SVG svg tcpPort throwIf tid timeSeriesAvgToGrid timeSeriesBottomKMasks
+timeSeriesChangesToGrid timeSeriesCopyTag timeSeriesCopyTags timeSeriesCountToGrid timeSeriesDeltaToGrid
+timeSeriesDerivToGrid timeSeriesExtractTag timeSeriesFromGrid timeSeriesGroupArray timeSeriesGroupToSamplingKey
+timeSeriesGroupToTags timeSeriesIdToGroup timeSeriesIdToTags timeSeriesIdToTagsGroup timeSeriesIncreaseToGrid
+timeSeriesInstantDeltaToGrid timeSeriesInstantRateToGrid timeSeriesJoinTags timeSeriesLastToGrid
+timeSeriesLastTwoSamples timeSeriesLimitKMasks timeSeriesMaxToGrid timeSeriesMetricTypeToSuffixes timeSeriesMinToGrid
+timeSeriesPredictLinearToGrid timeSeriesPrometheusValueToString timeSeriesRange timeSeriesRateToGrid
+timeSeriesRemoveAllTagsExcept timeSeriesRemoveTag timeSeriesRemoveTags timeSeriesReplaceTag
+timeSeriesResampleToGridWithStaleness timeSeriesResetsToGrid timeSeriesStoreTags timeSeriesSumToGrid
+timeSeriesTagsGroupToTags timeSeriesTagsToGroup timeSeriesTagsToMap timeSeriesThrowDuplicateSeriesIf
+timeSeriesTimestampOfMaxToGrid timeSeriesTimestampOfMinToGrid timeSeriesTopKMasks tokenizeQuery transactionID
+transactionLatestSnapshot transactionOldestSnapshot tumble tumbleEnd tumbleStart uptime user UTMToGeo
+validateNestedArraySizes version WKB wkb WKT wkt zookeeperSessionUptime
+""".split()  # noqa: SIM905 - quotes would hide the names
+)
+
+HARMLESS_NAMES: Final = frozenset(
+    (
+        "current_user",
+        "currentuser",
+        "database",
+        "digits",
+        "displayname",
+        "fqdn",
+        "fullhostname",
+        "hostname",
+        "revision",
+        "schema",
+        "session_user",
+        "uptime",
+        "user",
+        "version",
+    )
+)
+"""Refused functions whose names are also natural names for a column: they take no argument (or no text), so that
+handing them to `arrayMap` and its kin, which take a function by its bare name, gives nothing."""
+
+_LOWER: Final = frozenset(name.lower() for name in REFUSED)
+
+
+def is_refused(name: str) -> bool:
+    """Tell whether `name` is a function of the engine that a query may not call."""
+    return name.lower() in _LOWER
+
+
+def is_refused_as_name(name: str) -> bool:
+    """Tell whether a bare `name` could hand a refused function to one that takes functions."""
+    return is_refused(name) and name.lower() not in HARMLESS_NAMES
