@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from miharu.catalog.fields import FieldCatalog, FieldDefinition, load_fields
+from miharu.catalog.conditions import apply_test
+from miharu.catalog.fields import CONTAINER_TYPES, FieldCatalog, FieldDefinition, load_fields
 from miharu.catalog.loading import load_logsources, read_logsources
 from miharu.catalog.logsource import (
     Condition,
@@ -35,6 +36,7 @@ __all__ = [
     "CONTAINERS",
     "CONTAINER_FIELDS",
     "CONTAINER_MAP",
+    "CONTAINER_TYPES",
     "CONVERSIONS",
     "READERS",
     "TESTS",
@@ -58,6 +60,7 @@ __all__ = [
     "SigmaMapping",
     "TimeSpec",
     "When",
+    "apply_test",
     "content_root",
     "load_fields",
     "load_logsources",

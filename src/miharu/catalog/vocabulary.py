@@ -89,7 +89,7 @@ CONTAINER_MAP: Final[dict[str, dict[str, str]]] = {
 
 CONTAINER_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "line": ("message",),
-    "syslog": ("timestamp", "message"),
+    "syslog": ("timestamp", "timezone", "message"),
     "json": (),
     "windows": (),
     "keyvalue": ("message",),

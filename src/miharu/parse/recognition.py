@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from miharu.catalog import TESTS, Condition, LogSource
+from miharu.catalog import TESTS, Condition, LogSource, apply_test
 
 _FEW: Final = 8
 """A column is tested once per distinct value if it has fewer than one in this many."""
@@ -144,32 +144,6 @@ class _Columns:
             self._distinct[name] = distinct
         distinct = self._distinct[name]
         return distinct if len(distinct) * _FEW < self._total else None
-
-
-def apply_test(series: pl.Series, condition: Condition) -> pl.Series:
-    """Return where a String series passes a test; null counts as no."""
-    test, values = condition.test, condition.values
-    if test == "exists":
-        found = series.is_not_null() if values == ("true",) else series.is_null()
-    elif test == "in":
-        found = series == values[0] if len(values) == 1 else series.is_in(values)
-    else:
-        found = _one_of(series, test, values)
-    return found.fill_null(value=False) if found.null_count() else found
-
-
-def _one_of(series: pl.Series, test: str, values: Sequence[str]) -> pl.Series:
-    found: pl.Series | None = None
-    for value in values:
-        if test == "starts":
-            hit = series.str.starts_with(value)
-        elif test == "ends":
-            hit = series.str.ends_with(value)
-        else:
-            hit = series.str.contains(value, literal=test == "contains")
-        found = hit if found is None else found | hit
-    assert found is not None
-    return found
 
 
 def _text_column(frame: pl.DataFrame, name: str) -> pl.Series:

@@ -1,0 +1,8 @@
+"""Fields as their log source names them → events in the Elastic Common Schema."""
+
+from __future__ import annotations
+
+from miharu.normalise.normaliser import Normaliser
+from miharu.normalise.tables import CONVERSIONS, TIME_FORMATS
+
+__all__ = ["CONVERSIONS", "TIME_FORMATS", "Normaliser"]

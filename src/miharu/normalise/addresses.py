@@ -1,0 +1,62 @@
+"""Columns of written addresses → canonical text; null where a value is no address."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+import polars as pl
+
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4: Final = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"
+_SAMPLE: Final = 256
+_MAC_DIGITS: Final = "^[0-9A-F]{12}$"
+
+
+def canonical_ip(text: pl.Series) -> pl.Series:
+    """Return IPv4 dotted and IPv6 as RFC 5952 writes it; brackets and zone ids are dropped.
+
+    An IPv6 address that maps an IPv4 one (RFC 4291 2.5.5.2) is given as the IPv4 address, so that one
+    machine has one name whatever socket the sender used.
+    """
+    if not text.null_count() and len(text) >= _SAMPLE and text.head(_SAMPLE).n_unique() * 2 <= _SAMPLE:
+        keys = text.unique()
+        table = pl.DataFrame([keys.alias("text"), _canonical(keys).alias("ip")])
+        joined = text.alias("text").to_frame().join(table, on="text", how="left", maintain_order="left")
+        return joined.get_column("ip").alias(text.name)
+    return _canonical(text)
+
+
+def _canonical(text: pl.Series) -> pl.Series:
+    plain = text.str.contains(_IPV4).fill_null(value=False)
+    if plain.all():
+        return text
+    result = text.set(~plain, None)
+    rest = (~plain & text.str.contains(":", literal=True)).fill_null(value=False)
+    if not rest.any():
+        return result
+    values = text.filter(rest)
+    known = {value: _one_ip(value) for value in values.unique().to_list()}
+    return result.scatter(rest.arg_true(), pl.Series([known[value] for value in values], dtype=pl.String))
+
+
+def _one_ip(value: str) -> str | None:
+    try:
+        address = ip_address(value.strip().removeprefix("[").removesuffix("]").partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+def ip_expr(text: pl.Expr) -> pl.Expr:
+    """Return the expression of `canonical_ip`."""
+    return text.map_batches(canonical_ip, return_dtype=pl.String)
+
+
+def mac_expr(text: pl.Expr) -> pl.Expr:
+    """Return hardware addresses as RFC 7042 writes them: upper case, parted by hyphens."""
+    digits = text.str.to_uppercase().str.replace_all("[:.-]", "")
+    pairs = digits.str.replace_all("(..)", "$1-").str.strip_suffix("-")
+    return pl.when(digits.str.contains(_MAC_DIGITS)).then(pairs)

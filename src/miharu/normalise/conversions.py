@@ -1,0 +1,177 @@
+"""Expressions of text as received → expressions of what is stored, one function per named conversion.
+
+A value that a conversion cannot read becomes null, and the text stays among the leftovers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import polars as pl
+
+from miharu.normalise.addresses import ip_expr
+
+Conversion: TypeAlias = Callable[[pl.Expr], pl.Expr]
+
+_NANOS: Final = 1_000_000_000
+# RFC 3986 appendix B, with user information and port apart.
+_AUTHORITY: Final = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^@/?#]*@)?(\[[^\]/?#]*\]|[^:/?#]*)(?::([0-9]+))?"
+_TRUE: Final = ("true", "1", "yes", "on", "t", "y")
+_FALSE: Final = ("false", "0", "no", "off", "f", "n")
+_DIRECTIONS: Final = {"in": "inbound", "out": "outbound", "incoming": "inbound", "outgoing": "outbound"}
+
+
+def text(value: pl.Expr) -> pl.Expr:
+    """Return the value as it is."""
+    return value
+
+
+def integer(value: pl.Expr) -> pl.Expr:
+    """Return a whole number, decimal or `0x` hexadecimal."""
+    plain = value.str.strip_chars()
+    return pl.when(plain.str.starts_with("0x")).then(hex_integer(plain)).otherwise(plain.cast(pl.Int64, strict=False))
+
+
+def hex_integer(value: pl.Expr) -> pl.Expr:
+    """Return a hexadecimal number, with or without `0x`."""
+    return value.str.strip_chars().str.strip_prefix("0x").str.to_integer(base=16, strict=False)
+
+
+def decimal(value: pl.Expr) -> pl.Expr:
+    """Return a number with a fraction."""
+    return value.str.strip_chars().cast(pl.Float64, strict=False)
+
+
+def boolean(value: pl.Expr) -> pl.Expr:
+    """Return true or false from the usual words."""
+    low = value.str.strip_chars().str.to_lowercase()
+    return pl.when(low.is_in(_TRUE)).then(pl.lit(True)).when(low.is_in(_FALSE)).then(pl.lit(False))
+
+
+def no_dash(value: pl.Expr) -> pl.Expr:
+    """Return the value, null where it is empty or `-`."""
+    return pl.when(~value.is_in(["-", ""])).then(value)
+
+
+def trim(value: pl.Expr) -> pl.Expr:
+    """Return the value without blanks around it."""
+    return value.str.strip_chars()
+
+
+def lowercase(value: pl.Expr) -> pl.Expr:
+    """Return the value in lower case."""
+    return value.str.to_lowercase()
+
+
+def uppercase(value: pl.Expr) -> pl.Expr:
+    """Return the value in upper case."""
+    return value.str.to_uppercase()
+
+
+def as_list(value: pl.Expr) -> pl.Expr:
+    """Return the items of a list parted by commas."""
+    return value.str.replace_all(r"\s*,\s*", ",").str.strip_chars(" ,").str.split(",")
+
+
+def account_domain(value: pl.Expr) -> pl.Expr:
+    r"""Return DOMAIN of `DOMAIN\user`, or the domain of `user@domain`."""
+    return pl.coalesce(value.str.extract(r"^([^\\]+)\\"), value.str.extract(r"^[^\\@]+@(.+)$"))
+
+
+def account_name(value: pl.Expr) -> pl.Expr:
+    r"""Return the user of `DOMAIN\user` and `user@domain`; a plain name as it is."""
+    return pl.coalesce(value.str.extract(r"^[^\\]*\\(.+)$"), value.str.extract(r"^([^\\@]+)@.+$"), value)
+
+
+def address_domain(value: pl.Expr) -> pl.Expr:
+    """Return a host's name, null where it is an IP address."""
+    return pl.when(ip_expr(value).is_null() & ~value.is_in(["-", ""])).then(value)
+
+
+def basename(value: pl.Expr) -> pl.Expr:
+    """Return what follows the last slash or backslash of a path."""
+    return value.str.extract(r"([^/\\]+)[/\\]*$")
+
+
+def dirname(value: pl.Expr) -> pl.Expr:
+    """Return what stands before the last slash or backslash of a path."""
+    return value.str.extract(r"^(.*[^/\\]|)[/\\]+[^/\\]*$")
+
+
+def extension(value: pl.Expr) -> pl.Expr:
+    """Return what follows the last point of a path's last part."""
+    return value.str.extract(r"[^/\\]\.([^./\\\s]+)$")
+
+
+def email_domain(value: pl.Expr) -> pl.Expr:
+    """Return what follows the at sign."""
+    return value.str.extract(r"@([^@\s>]+)>?$")
+
+
+def duration(nanos: int) -> Conversion:
+    """Return the conversion of numbers in units of `nanos` nanoseconds to nanoseconds."""
+
+    def convert(value: pl.Expr) -> pl.Expr:
+        number = value.str.strip_chars().cast(pl.Float64, strict=False)
+        return (number * nanos).round(0).cast(pl.Int64, strict=False)
+
+    return convert
+
+
+def duration_clock(value: pl.Expr) -> pl.Expr:
+    """Return `h:mm:ss` in nanoseconds; the hours may exceed a day."""
+    hours, minutes, seconds = (
+        value.str.extract(r"^([0-9]+):([0-9]{2}):([0-9]{2})$", group).cast(pl.Int64, strict=False) for group in (1, 2, 3)
+    )
+    return (hours * 3600 + minutes * 60 + seconds) * _NANOS
+
+
+def hash_named(name: str) -> Conversion:
+    """Return the conversion of `NAME=hex,OTHER=hex` to the lower-case digits of `name`."""
+    pattern = rf"(?i)(?:^|[,;\s]){name}=([0-9A-Fa-f]+)"
+
+    def convert(value: pl.Expr) -> pl.Expr:
+        return value.str.extract(pattern).str.to_lowercase()
+
+    return convert
+
+
+def http_version(value: pl.Expr) -> pl.Expr:
+    """Return `1.1` of `HTTP/1.1`."""
+    return value.str.extract(r"^(?:HTTP/)?([0-9](?:\.[0-9])?)$")
+
+
+def network_direction(value: pl.Expr) -> pl.Expr:
+    """Return ECS's word for a direction."""
+    return value.str.to_lowercase().replace(_DIRECTIONS)
+
+
+def url_scheme(value: pl.Expr) -> pl.Expr:
+    """Return the scheme of a URL, lower case."""
+    return value.str.extract(r"^([A-Za-z][A-Za-z0-9+.\-]*)://").str.to_lowercase()
+
+
+def url_domain(value: pl.Expr) -> pl.Expr:
+    """Return the host of a URL, lower case."""
+    return pl.when(value.str.contains("://", literal=True)).then(value.str.extract(_AUTHORITY, 1).str.to_lowercase())
+
+
+def url_port(value: pl.Expr) -> pl.Expr:
+    """Return the port of a URL."""
+    return value.str.extract(_AUTHORITY, 2).cast(pl.Int64, strict=False)
+
+
+def url_path(value: pl.Expr) -> pl.Expr:
+    """Return the path of a URL or of a request target."""
+    return value.str.extract(r"^(?:[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*)?([^?#]*)")
+
+
+def url_query(value: pl.Expr) -> pl.Expr:
+    """Return the query of a URL, without the question mark."""
+    return value.str.extract(r"^[^?#]*\?([^#]*)")
+
+
+def url_extension(value: pl.Expr) -> pl.Expr:
+    """Return the extension of the last part of a URL's path."""
+    return extension(url_path(value))

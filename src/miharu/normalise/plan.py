@@ -1,0 +1,206 @@
+"""A log source and the columns of a frame → the expressions that make its events, compiled once.
+
+What wins where several speak for one ECS field: a `when` block's map (later blocks first), a `when`
+block's set, the map, the container's own map, a lookup, the general set.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from miharu.catalog import (
+    CONTAINER_FIELDS,
+    CONTAINER_MAP,
+    CONTAINER_TYPES,
+    FieldCatalog,
+    FieldDefinition,
+    FieldMapping,
+    LogSource,
+    Lookups,
+    SetValue,
+)
+from miharu.core.columns import (
+    EVENT_CREATED,
+    EVENT_DATASET,
+    EVENT_ID,
+    EVENT_INGESTED,
+    EVENT_ORIGINAL,
+    LOG_OFFSET,
+    LOG_PATH,
+    TIMESTAMP,
+)
+from miharu.normalise.choices import SET, WHEN
+from miharu.normalise.fitting import fit, loses
+from miharu.normalise.tables import CONVERSIONS
+
+TAGS: Final = "record.tags"
+FORM: Final = "form"
+_OWN: Final = frozenset(
+    {TIMESTAMP, EVENT_ID, EVENT_DATASET, EVENT_ORIGINAL, EVENT_CREATED, EVENT_INGESTED, LOG_PATH, LOG_OFFSET, "tags"}
+)
+"""Fields that the house itself fills; a record's own value stays among the leftovers."""
+
+Schema = Mapping[str, pl.DataType]
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """A column that was read and how much of it has found a place.
+
+    `targets`: ECS fields that hold it wherever they have a value; `blocks`: numbers of `when` blocks that
+    map it; with neither it is a leftover wherever it has a value.
+    """
+
+    field: str
+    targets: tuple[str, ...] = ()
+    blocks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`expressions` make the ECS columns; `remains` says which columns may leave something over."""
+
+    expressions: tuple[pl.Expr, ...]
+    remains: tuple[Remains, ...]
+
+
+class Planner:
+    """Compiles plans of one log source."""
+
+    def __init__(self, source: LogSource, catalog: FieldCatalog, lookups: Lookups) -> None:
+        self._source = source
+        self._catalog = catalog
+        self._lookups = lookups
+        self._implied = [
+            FieldMapping(name, (target,))
+            for container in source.recognise.containers
+            for name, target in CONTAINER_MAP[container].items()
+            if name not in source.leftovers.drop and name not in {mapping.field for mapping in source.maps}
+        ]
+        self._quiet = frozenset(source.leftovers.drop) | {
+            name for container in source.recognise.containers for name in CONTAINER_FIELDS[container]
+        }
+
+    def compile(self, schema: Schema) -> Plan:
+        """Return the plan for a frame with the columns `schema` (choice columns included)."""
+        candidates: dict[str, list[pl.Expr]] = defaultdict(list)
+        remains: dict[str, Remains] = {}
+        self._add_blocks(schema, candidates, remains)
+        for name in schema:
+            if name.startswith(SET):
+                candidates[name.removeprefix(SET)].append(pl.col(name))
+        for mapping in (*self._source.maps, *self._implied, *self._adopted(schema)):
+            self._add_mapping(mapping, schema, candidates, remains)
+        for step in self._source.lookup:
+            if step.field in schema:
+                translated = _text(step.field, schema).replace_strict(
+                    dict(self._lookups[step.table]), default=None, return_dtype=pl.String
+                )
+                candidates[step.to].append(fit(translated, pl.String(), self._definition(step.to)))
+        for name, value in self._source.set.items():
+            candidates[name].append(self._literal(name, value))
+        if TAGS in schema:
+            candidates["tags"] = [_with_tags(candidates["tags"])]
+        return Plan(
+            tuple(_first(exprs).alias(name) for name, exprs in candidates.items()),
+            tuple(self._remains(schema, remains)),
+        )
+
+    def _add_blocks(
+        self, schema: Schema, candidates: dict[str, list[pl.Expr]], remains: dict[str, Remains]
+    ) -> None:
+        for number, when in reversed(list(enumerate(self._source.when))):
+            flag = f"{WHEN}{number}"
+            if flag not in schema:
+                continue
+            for mapping in when.maps:
+                if mapping.field not in schema:
+                    continue
+                for target in mapping.to:
+                    value = self._value(mapping, target, schema)
+                    candidates[target].append(pl.when(pl.col(flag)).then(value))
+                known = remains.get(mapping.field, Remains(mapping.field))
+                remains[mapping.field] = Remains(mapping.field, known.targets, (*known.blocks, number))
+
+    def _add_mapping(
+        self,
+        mapping: FieldMapping,
+        schema: Schema,
+        candidates: dict[str, list[pl.Expr]],
+        remains: dict[str, Remains],
+    ) -> None:
+        if mapping.field not in schema:
+            return
+        known = remains.get(mapping.field, Remains(mapping.field))
+        targets = known.targets
+        for target in mapping.to:
+            candidates[target].append(self._value(mapping, target, schema))
+            if loses(schema[mapping.field], self._definition(target), mapping.convert):
+                targets = (*targets, target)
+            else:
+                targets = (*targets, "")
+        remains[mapping.field] = Remains(mapping.field, targets, known.blocks)
+
+    def _value(self, mapping: FieldMapping, target: str, schema: Schema) -> pl.Expr:
+        field = self._definition(target)
+        if not mapping.convert:
+            return fit(pl.col(mapping.field), schema[mapping.field], field)
+        converted = CONVERSIONS[mapping.convert](_text(mapping.field, schema))
+        dtype = pl.Series([None], dtype=pl.String).to_frame("v").select(CONVERSIONS[mapping.convert](pl.col("v"))).dtypes[0]
+        return fit(converted, dtype, field)
+
+    def _definition(self, name: str) -> FieldDefinition:
+        field = self._catalog.get(name)
+        assert field is not None, name
+        return field
+
+    def _adopted(self, schema: Schema) -> list[FieldMapping]:
+        """Return mappings of columns that bear an ECS field's own name, if the log source adopts them."""
+        if not self._source.leftovers.adopt:
+            return []
+        fields = [self._catalog.get(name) for name in schema]
+        return [
+            FieldMapping(field.name, (field.name,))
+            for field in fields
+            if field is not None and field.type not in CONTAINER_TYPES and field.name not in _OWN
+        ]
+
+    def _literal(self, name: str, value: SetValue) -> pl.Expr:
+        plain = list(value) if isinstance(value, tuple) else value
+        return pl.lit(pl.Series([plain], dtype=self._catalog.dtype(name))).first()
+
+    def _remains(self, schema: Schema, mapped: Mapping[str, Remains]) -> list[Remains]:
+        found = []
+        for name in schema:
+            if name in self._quiet or name == FORM or name.startswith(("record.", SET, WHEN)):
+                continue
+            one = mapped.get(name, Remains(name))
+            if "" not in one.targets:
+                found.append(one)
+        return found
+
+
+def _text(name: str, schema: Schema) -> pl.Expr:
+    dtype = schema[name]
+    if dtype == pl.String:
+        return pl.col(name)
+    if isinstance(dtype, pl.List):
+        return pl.col(name).cast(pl.List(pl.String)).list.join(",")
+    return pl.col(name).cast(pl.String, strict=False)
+
+
+def _first(exprs: list[pl.Expr]) -> pl.Expr:
+    return exprs[0] if len(exprs) == 1 else pl.coalesce(exprs)
+
+
+def _with_tags(others: list[pl.Expr]) -> pl.Expr:
+    if not others:
+        return pl.col(TAGS)
+    other = _first(others)
+    both = pl.concat_list(other.fill_null([]), pl.col(TAGS))
+    return pl.when(pl.col(TAGS).is_not_null()).then(both).otherwise(other)

@@ -1,0 +1,68 @@
+"""Nothing → the conversions and time formats there are. Add a new one here and in the catalogue's vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from miharu.normalise import conversions as c
+from miharu.normalise.addresses import ip_expr, mac_expr
+from miharu.normalise.conversions import Conversion
+from miharu.normalise.times import (
+    TimeFormat,
+    epoch,
+    read_apache,
+    read_filetime,
+    read_iso8601,
+    read_syslog_stamp,
+)
+
+CONVERSIONS: Final[Mapping[str, Conversion]] = {
+    "account_domain": c.account_domain,
+    "account_name": c.account_name,
+    "address_domain": c.address_domain,
+    "basename": c.basename,
+    "boolean": c.boolean,
+    "decimal": c.decimal,
+    "dirname": c.dirname,
+    "duration_clock": c.duration_clock,
+    "duration_ms": c.duration(10**6),
+    "duration_s": c.duration(10**9),
+    "duration_us": c.duration(10**3),
+    "email_domain": c.email_domain,
+    "extension": c.extension,
+    "hash_imphash": c.hash_named("IMPHASH"),
+    "hash_md5": c.hash_named("MD5"),
+    "hash_sha1": c.hash_named("SHA1"),
+    "hash_sha256": c.hash_named("SHA256"),
+    "hash_sha512": c.hash_named("SHA512"),
+    "hex_integer": c.hex_integer,
+    "http_version": c.http_version,
+    "integer": c.integer,
+    "ip": ip_expr,
+    "list": c.as_list,
+    "lowercase": c.lowercase,
+    "mac": mac_expr,
+    "network_direction": c.network_direction,
+    "no_dash": c.no_dash,
+    "text": c.text,
+    "trim": c.trim,
+    "uppercase": c.uppercase,
+    "url_domain": c.url_domain,
+    "url_extension": c.url_extension,
+    "url_path": c.url_path,
+    "url_port": c.url_port,
+    "url_query": c.url_query,
+    "url_scheme": c.url_scheme,
+}
+
+TIME_FORMATS: Final[Mapping[str, TimeFormat]] = {
+    "iso8601": read_iso8601,
+    "syslog": read_syslog_stamp,
+    "apache": read_apache,
+    "epoch_s": epoch(1),
+    "epoch_ms": epoch(10**3),
+    "epoch_us": epoch(10**6),
+    "epoch_ns": epoch(10**9),
+    "filetime": read_filetime,
+}

@@ -1,0 +1,102 @@
+"""One test over all log sources: samples give exactly their event, and nobody else claims them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from functools import cache
+
+import polars as pl
+import pytest
+from miharu.catalog import LogSource, Sample, load_fields, load_logsources
+from miharu.core.columns import LEFTOVERS, RECORD_SCHEMA
+from miharu.normalise import Normaliser
+from miharu.parse import Parser
+
+REFERENCE = datetime(2025, 6, 15, 12, tzinfo=UTC)
+CREATED = datetime(2025, 6, 15, 12, 0, 1, tzinfo=UTC)
+LEFT_OUT = ("record.row", "event.id", "event.created", "event.original", "ecs.version")
+
+SOURCES = {source.id: source for source in load_logsources()}
+SAMPLES = [
+    pytest.param(source, sample, id=f"{source.id}:{sample.line}")
+    for source in SOURCES.values()
+    for sample in source.tests
+]
+
+
+@cache
+def parser() -> Parser:
+    return Parser(list(SOURCES.values()), "UTC")
+
+
+@cache
+def normaliser() -> Normaliser:
+    return Normaliser(list(SOURCES.values()), load_fields(), "UTC")
+
+
+def event_of(sample: Sample) -> dict[str, object]:
+    parsed = parser().read(sample.format, records_of(sample))
+    assert parsed.rejects.is_empty()
+    batch = normaliser().run(parsed.fields, CREATED)
+    assert batch.height == 1
+    return plain(batch)
+
+
+def records_of(sample: Sample) -> pl.DataFrame:
+    raw = sample.record.rstrip("\n").encode()
+    row = [[0], ["0" * 32], [raw], [0], ["sample.log"], [sample.reference or REFERENCE]]
+    return pl.DataFrame(dict(zip(RECORD_SCHEMA, row, strict=True)), schema=RECORD_SCHEMA)
+
+
+def plain(batch: pl.DataFrame) -> dict[str, object]:
+    """Return the one event as content files write it: dates as text, leftovers as a mapping."""
+    event: dict[str, object] = {}
+    for name, value in batch.row(0, named=True).items():
+        if value is None or name in LEFT_OUT or name.startswith("log.file.") or name == "log.offset":
+            continue
+        if isinstance(value, datetime):
+            text = value.isoformat(timespec="microseconds" if value.microsecond else "seconds")
+            event[name] = text.replace("+00:00", "Z")
+        else:
+            event[name] = json.loads(value) if name == LEFTOVERS else value
+    return event
+
+
+@pytest.mark.parametrize(("source", "sample"), SAMPLES)
+def test_sample(source: LogSource, sample: Sample) -> None:
+    event = event_of(sample)
+    if sample.refuse:
+        assert event["event.dataset"] != source.id
+    else:
+        assert event == sample.expect
+
+
+@pytest.mark.parametrize("source", [pytest.param(source, id=source.id) for source in SOURCES.values()])
+def test_source_has_samples_and_refuses_others(source: LogSource) -> None:
+    accepted = [sample for sample in source.tests if not sample.refuse]
+    assert accepted
+    if not source.recognise.where:
+        return
+    assert any(sample.refuse for sample in source.tests), "a line of something else that must be refused is missing"
+    # Asked before everyone else, it must still refuse what belongs to others.
+    eager = dataclasses.replace(source, priority=-1)
+    others = [other for other in SOURCES.values() if other.id != source.id and other.priority >= source.priority]
+    first = Parser([*others, eager, *unconditional(source)], "UTC")
+    for other in others:
+        for sample in other.tests:
+            if sample.refuse or other.priority == source.priority == 0:
+                continue
+            fields = first.read(sample.format, records_of(sample)).fields
+            claimed = {one.source for one in fields}
+            assert source.id not in claimed or narrower(other, source), f"{source.id} claims a sample of {other.id}"
+
+
+def unconditional(source: LogSource) -> list[LogSource]:
+    return [one for one in SOURCES.values() if not one.recognise.where and one.id != source.id]
+
+
+def narrower(other: LogSource, source: LogSource) -> bool:
+    """Return whether `other` is asked before `source`, which may then take what is left."""
+    return other.priority < source.priority
