@@ -89,8 +89,6 @@ def asa_lines(count: int) -> list[bytes]:
     return [text.encode() for _, text in asa.lines(count, rng, begin, timedelta(milliseconds=20))]
 
 
-def write(path: Path, lines: Sequence[bytes]) -> int:
-    """Write lines to a file and return its size in bytes."""
+def write(path: Path, lines: Sequence[bytes]) -> None:
     with path.open("wb") as out:
         out.writelines(b"%b\n" % line for line in lines)
-    return path.stat().st_size

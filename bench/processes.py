@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,10 +58,13 @@ class Watch:
                 yield pid
 
 
-def run(command: Sequence[str], mark: str = "") -> Cost:
-    """Run a command to its end. Raises CalledProcessError with its output if it fails."""
+def run(command: Sequence[str], mark: str = "", more: Mapping[str, str] | None = None) -> Cost:
+    """Run a command to its end, with `more` in its environment. Raises CalledProcessError if it fails."""
+    environment = {**os.environ, **(more or {})}
     begin = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
         watch = Watch(process.pid, mark)
         thread = threading.Thread(target=watch.run, daemon=True)
         thread.start()
