@@ -73,7 +73,7 @@ def read_json(records: pl.DataFrame) -> tuple[list[pl.DataFrame], pl.DataFrame]:
     """
     frames: list[pl.DataFrame] = []
     rejects = [empty_rejects()]
-    with _collector_paused():
+    with collector_paused():
         for part in records.iter_slices(SLICE_ROWS):
             frames += _read_slice(part, rejects)
     return bound_width(agree(frames)), pl.concat(rejects)
@@ -84,12 +84,17 @@ def _read_slice(part: pl.DataFrame, rejects: list[pl.DataFrame]) -> list[pl.Data
     broken: list[tuple[int, str]] = []
     events = _decode(part[RECORD_RAW].to_list(), broken)
     if broken:
-        rejects.append(_rejected(part, broken))
+        rejects.append(rejected(part, broken, "json_invalid"))
+    return frames_of(events, part)
+
+
+def frames_of(events: list[Any], part: pl.DataFrame) -> list[pl.DataFrame]:
+    """Return the frames of decoded objects (None where there is none), one object per row of `part`."""
     return [frame for shape in _shapes(events) for frame in _frames(shape, part)]
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Pause the garbage collector: it would walk thousands of fresh dicts again and again, in vain."""
     was_on = gc.isenabled()
     gc.disable()
@@ -132,11 +137,12 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _rejected(part: pl.DataFrame, broken: list[tuple[int, str]]) -> pl.DataFrame:
+def rejected(part: pl.DataFrame, broken: list[tuple[int, str]], reason: str) -> pl.DataFrame:
+    """Return rejects for the rows of `part` listed in `broken` with what is wrong."""
     rows = part[[at for at, _ in broken]]
     return rows.select(
         pl.col(RECORD_ID).alias("reject.id"),
-        pl.lit("json_invalid").alias("reject.reason"),
+        pl.lit(reason).alias("reject.reason"),
         pl.Series("reject.detail", [detail for _, detail in broken], dtype=pl.String),
         pl.col(RECORD_RAW).alias("reject.raw"),
         pl.col(RECORD_PATH).alias(LOG_PATH),

@@ -18,6 +18,9 @@ TIME: Final = "System.TimeCreated"
 TIME_UNREAD: Final = "System.TimeCreatedText"
 """The event's time as received, where it could not be read."""
 
+SENT: Final = "Sender.timestamp"
+"""A sender's own `@timestamp`: of the event, or of the receipt."""
+
 MAX_PARAMETERS: Final = 200
 
 _CHANNELS: Final[Mapping[str, str]] = {
@@ -67,7 +70,7 @@ _XML_ENTITIES: Final[Mapping[str, str]] = {
 def canonical_columns(frame: pl.DataFrame, dialect: Dialect, timezone: str) -> pl.DataFrame:
     """Return the frame with canonical values (`timezone`: IANA name for stamps without one)."""
     frame = _with_parameters(_without_name_lists(frame))
-    if dialect == "flat":
+    if dialect in ("flat", "nxlog"):
         frame = _without_nxlog_types(frame)
     frame = frame.with_columns(_texts(frame, dialect))
     frame = _with_user_data(frame)
@@ -159,7 +162,7 @@ def _texts(frame: pl.DataFrame, dialect: Dialect) -> list[pl.Expr]:
         column = pl.col(name)
         if isinstance(dtype, pl.List):
             columns.append(column.list.join(", ", ignore_nulls=True))
-        elif name == "System.Keywords" and dtype == pl.Int64:
+        elif name == "System.Keywords":
             columns.append(_hexadecimal(frame[name]))
         elif dtype != pl.String:
             columns.append(column.cast(pl.String))
@@ -171,8 +174,15 @@ def _texts(frame: pl.DataFrame, dialect: Dialect) -> list[pl.Expr]:
 def _hexadecimal(numbers: pl.Series) -> pl.Expr:
     """Write the keywords' 64 bits, which NXLog gives as a signed integer, as Windows does."""
     distinct = numbers.unique().drop_nulls().to_list()
-    texts = [f"0x{number & 0xFFFFFFFFFFFFFFFF:x}" for number in distinct]
+    texts = [_keywords(value) for value in distinct]
     return pl.col(numbers.name).replace_strict(distinct, texts, default=None, return_dtype=pl.String)
+
+
+def _keywords(value: str | float) -> str:
+    try:
+        return f"0x{int(value) & 0xFFFFFFFFFFFFFFFF:x}"
+    except ValueError:  # already hexadecimal, or words
+        return str(value)
 
 
 def _unescaped(column: pl.Expr, name: str) -> pl.Expr:
@@ -187,7 +197,7 @@ def _unescaped(column: pl.Expr, name: str) -> pl.Expr:
 def _with_user_data(frame: pl.DataFrame) -> pl.DataFrame:
     columns: list[pl.Expr] = []
     for name in frame.columns:
-        if name.startswith("UserData."):
+        if name.startswith("UserData.") and "." not in name.removeprefix("UserData."):
             twin = f"EventData.{name.removeprefix('UserData.')}"
             own = pl.col(name)
             columns.append((pl.coalesce(twin, own) if twin in frame.columns else own).alias(twin))
@@ -233,19 +243,21 @@ def _guids(frame: pl.DataFrame, dialect: Dialect) -> list[pl.Expr]:
 
 def _with_time(frame: pl.DataFrame, timezone: str) -> pl.DataFrame:
     """Read the event's time, keeping the text of what cannot be read."""
+    times = pl.Series(TIME, [None], dtype=UTC_MICROS).new_from_index(0, frame.height)
     if TIME in frame.columns:
-        text = frame[TIME]
-        times = _instants(text, timezone)
-        unread = times.is_null() & text.is_not_null()
-        frame = frame.with_columns(times)
+        times = _instants(frame[TIME], timezone)
+    if "EventTime" in frame.columns and times.null_count():
+        times = times.fill_null(_nxlog_times(frame, timezone))
+    if SENT in frame.columns and times.null_count():
+        times = times.fill_null(_instants(frame[SENT].cast(pl.String), timezone))
+    columns = [times.alias(TIME)]
+    if TIME in frame.columns:
+        unread = times.is_null() & frame[TIME].is_not_null()
         if unread.any():
-            frame = frame.with_columns(text.set(~unread, None).alias(TIME_UNREAD))
-        return frame
-    if "EventTime" in frame.columns:
-        return frame.with_columns(_nxlog_times(frame, timezone).alias(TIME))
-    if "@timestamp" in frame.columns:
-        return frame.with_columns(_instants(frame["@timestamp"].cast(pl.String), timezone).alias(TIME))
-    return frame
+            columns.append(frame[TIME].set(~unread, None).alias(TIME_UNREAD))
+        if SENT in frame.columns and frame[TIME].equals(frame[SENT], check_names=False):
+            frame = frame.drop(SENT)
+    return frame.with_columns(columns)
 
 
 def _instants(text: pl.Series, timezone: str) -> pl.Series:
@@ -270,11 +282,11 @@ def _local(text: pl.Series, timezone: str) -> pl.Series:
 def _nxlog_times(frame: pl.DataFrame, timezone: str) -> pl.Series:
     text = frame["EventTime"].cast(pl.String)
     known = _instants(text, timezone)
-    if not {"EventReceivedTime", "@timestamp"} <= set(frame.columns):
+    if not {"EventReceivedTime", SENT} <= set(frame.columns):
         return known
     local = _local(text, "UTC")
     received = _local(frame["EventReceivedTime"].cast(pl.String), "UTC")
-    arrived = _instants(frame["@timestamp"].cast(pl.String), "UTC")
+    arrived = _instants(frame[SENT].cast(pl.String), "UTC")
     shift = (arrived - received).dt.total_seconds()
     quarters = (shift + 450) // 900 * 900
     moved = local + (quarters * 1_000_000).cast(pl.Duration("us"))

@@ -9,8 +9,10 @@ Dialects:
   `X_attributes` or plain keys. https://learn.microsoft.com/windows/win32/wes/eventschema-schema
 * `winlogbeat`: `winlog.*`. https://www.elastic.co/docs/reference/beats/winlogbeat/exported-fields-winlog
 * `wazuh`: `win.system.*`, `win.eventdata.*` with a small first letter, also below `data.`.
-* `flat`: everything on one level: NXLog im_msvistalog, Fluent Bit winevtlog, the SecurityEvent table of
-  Microsoft Sentinel, exports of Get-WinEvent. https://docs.nxlog.co/refman/current/im/msvistalog.html
+* `nxlog`: everything on one level, with NXLog's own fields between.
+  https://docs.nxlog.co/refman/current/im/msvistalog.html
+* `flat`: everything on one level: Fluent Bit winevtlog, the SecurityEvent table of Microsoft Sentinel,
+  exports of Get-WinEvent.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, Literal, TypeAlias
 
-Dialect: TypeAlias = Literal["event", "winlogbeat", "wazuh", "flat"]
+Dialect: TypeAlias = Literal["event", "winlogbeat", "wazuh", "nxlog", "flat"]
 
 DATA: Final = "EventData.Data"
 """All unnamed `<Data>` of an event, one a line; each also stands alone as `EventData.param1`…"""
@@ -104,29 +106,28 @@ _FLAT: Final[Mapping[str, str]] = {
     "Domain": "User.Domain",
     "AccountType": "User.Type",
     "StringInserts": DATA,
+    "@timestamp": "Sender.timestamp",
 }
 
 FLAT_SENDER: Final = frozenset({
-    "@timestamp", "@version", "EventReceivedTime", "EventTime", "EventTypeOrignal", "EventTypeOriginal",
+    "@version", "EventReceivedTime", "EventTime", "EventTypeOrignal", "EventTypeOriginal",
     "ERROR_EVT_UNRESOLVED", "Severity", "SeverityValue", "SourceModuleName", "SourceModuleType",
     "host", "port", "tags", "type", "TenantId", "SourceSystem", "SourceComputerId", "EventOriginId", "MG",
     "ManagementGroupName", "Activity", "EventLevelName", "_ResourceId", "_ItemId", "MessageSourceAddress",
 })  # fmt: skip
 """What senders of the flat dialect add about themselves and the way of the event: not event data."""
 
-_MARKS: Final[Mapping[Dialect, frozenset[str]]] = {
-    "winlogbeat": frozenset({"winlog.channel", "winlog.event_id"}),
-    "flat": frozenset({"EventID", "Channel"}),
-}
-_WAZUH_STEMS: Final = ("win.", "data.win.")
+_FLAT_MARKS: Final = frozenset({"EventID", "Channel"})
+_NXLOG_MARKS: Final = frozenset({"EventTime", "SourceModuleName"})
+_WINLOGBEAT_MARKS: Final = frozenset({"winlog.channel", "winlog.event_id"})
 
 
 def dialect_of(names: Collection[str]) -> Dialect | None:
     """Return the dialect that a frame with these columns speaks, None where it holds no Windows events."""
     have = names if isinstance(names, (set, frozenset)) else set(names)
-    if have >= _MARKS["flat"]:
-        return "flat"
-    if have & _MARKS["winlogbeat"]:
+    if have >= _FLAT_MARKS:
+        return "nxlog" if have & _NXLOG_MARKS else "flat"
+    if have & _WINLOGBEAT_MARKS:
         return "winlogbeat"
     for name in have:
         if name.startswith(("Event.System.EventID", "System.EventID")):
@@ -134,17 +135,6 @@ def dialect_of(names: Collection[str]) -> Dialect | None:
         if name.endswith("win.system.eventID"):
             return "wazuh"
     return None
-
-
-def channel_column(names: Iterable[str], dialect: Dialect) -> str | None:
-    """Return the column that holds the channel."""
-    wanted = {
-        "flat": ("Channel",),
-        "winlogbeat": ("winlog.channel",),
-        "wazuh": tuple(f"{stem}system.channel" for stem in _WAZUH_STEMS),
-        "event": ("Event.System.Channel", "System.Channel"),
-    }[dialect]
-    return next((name for name in names if name in wanted), None)
 
 
 def canonical_names(names: Iterable[str], dialect: Dialect) -> dict[str, str]:
@@ -161,7 +151,7 @@ def canonical_names(names: Iterable[str], dialect: Dialect) -> dict[str, str]:
         if wanted is None:
             continue
         if wanted in taken:
-            own = f"EventData.{name}" if dialect == "flat" else name
+            own = f"EventData.{name}" if dialect in ("flat", "nxlog") else name
             wanted = own if own not in taken else f"{own}.{len(taken)}"
         given[name] = wanted
         taken.add(wanted)
@@ -172,7 +162,7 @@ def _event_name(name: str) -> str | None:
     parts = [part.removesuffix("_attributes").removeprefix("@") for part in name.split(".")]
     if parts[0] == "Event":
         parts = parts[1:]
-    if not parts or parts[-1] in ("xmlns", "#attributes.xmlns"):
+    if not parts or any(part.startswith("xmlns") for part in parts):
         return None
     head, inner = parts[0], [part for part in parts[1:] if part not in ("#attributes", "#text")]
     path = ".".join(inner)
@@ -184,7 +174,7 @@ def _event_name(name: str) -> str | None:
         return "System.EventDataName" if parts[1:] == ["#attributes", "Name"] else f"EventData.{path}"
     if head == "UserData" and path:
         return f"UserData.{'.'.join(inner[1:]) or path}"
-    return None if name.startswith("Event.#attributes") else name.removeprefix("Event.")
+    return None if parts == ["#attributes"] else name.removeprefix("Event.")
 
 
 def _winlogbeat_name(name: str) -> str | None:
@@ -223,11 +213,13 @@ _NAMERS: Final[Mapping[Dialect, Callable[[str], str | None]]] = {
     "event": _event_name,
     "winlogbeat": _winlogbeat_name,
     "wazuh": _wazuh_name,
+    "nxlog": _flat_name,
     "flat": _flat_name,
 }
 _ORDERS: Final[Mapping[Dialect, Mapping[str, int]]] = {
     "event": {},
     "winlogbeat": {name: at for at, name in enumerate(_WINLOGBEAT)},
     "wazuh": {},
+    "nxlog": {name: at for at, name in enumerate(_FLAT)},
     "flat": {name: at for at, name in enumerate(_FLAT)},
 }

@@ -20,8 +20,9 @@ from typing import Final
 
 import polars as pl
 
+from miharu.parse.json_columns import agree
 from miharu.parse.windows_columns import canonical_columns
-from miharu.parse.windows_names import Dialect, canonical_names, channel_column, dialect_of
+from miharu.parse.windows_names import Dialect, canonical_names, dialect_of
 
 _Place = tuple[Dialect, str]
 
@@ -42,24 +43,31 @@ def flatten_windows(
         if dialect is None:
             others.append(frame)
             continue
-        for channel, part in _by_channel(frame, channel_column(frame.columns, dialect)):
+        for channel, part in _by_channel(_renamed(frame, dialect)):
             groups[dialect, channel].append(part)
-    return [_canonical(parts, dialect, timezone) for (dialect, _), parts in groups.items()], others
+    return [canonical_columns(_stacked(parts), dialect, timezone) for (dialect, _), parts in groups.items()], others
 
 
-def _by_channel(frame: pl.DataFrame, column: str | None) -> list[tuple[str, pl.DataFrame]]:
-    """Split a frame by channel; nearly always it holds only one."""
-    if column is None or frame.schema[column] != pl.String:
-        return [("", frame)]
-    first = frame[column][0]
-    if len(frame) == 1 or frame[column].n_unique() == 1:
-        return [((first or "").lower(), frame)]
-    parts = frame.partition_by(column, maintain_order=True, include_key=True)
-    return [((part[column][0] or "").lower(), part) for part in parts]
-
-
-def _canonical(parts: list[pl.DataFrame], dialect: Dialect, timezone: str) -> pl.DataFrame:
-    frame = parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal", rechunk=True)
+def _renamed(frame: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
     names = canonical_names(frame.columns, dialect)
-    dropped = [name for name in frame.columns if name not in names and not name.startswith("record.")]
-    return canonical_columns(frame.drop(dropped).rename(names), dialect, timezone)
+    kept = [name for name in frame.columns if name in names or name.startswith("record.")]
+    if len(kept) < frame.width:
+        frame = frame.select(kept)
+    frame = frame.clone()
+    frame.columns = [names.get(name, name) for name in kept]
+    return frame
+
+
+def _by_channel(frame: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
+    """Split a frame by channel; nearly always it holds only one."""
+    if frame.schema.get(CHANNEL) != pl.String:
+        return [("", frame)]
+    channel = frame.get_column(CHANNEL)
+    if frame.height == 1 or channel.n_unique() == 1:
+        return [((channel[0] or "").lower(), frame)]
+    parts = frame.partition_by(CHANNEL, maintain_order=True)
+    return [((part[CHANNEL][0] or "").lower(), part) for part in parts]
+
+
+def _stacked(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    return parts[0] if len(parts) == 1 else pl.concat(agree(parts), how="diagonal", rechunk=True)
