@@ -26,7 +26,7 @@ from miharu.core.columns import (
 )
 from miharu.core.identity import hash_parts, record_ids
 from miharu.sources.content import Stream
-from miharu.sources.cut import Cut, Cutter, Kept
+from miharu.sources.cut import Cut, Cutter
 from miharu.sources.limits import CHUNK_BYTES
 from miharu.sources.textcoding import Positions, TextWindow
 
@@ -140,29 +140,43 @@ class ChunkBuilder:
         return pl.DataFrame(columns, schema=REJECT_SCHEMA)
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Records that begin in `[since, until)` are wanted."""
+
+    since: int
+    until: int | None = None
+
+    def ends_before(self, place: int) -> bool:
+        """Say whether nothing at or behind `place` is wanted."""
+        return self.until is not None and place >= self.until
+
+
 def text_chunks(
-    stream: Stream, window: TextWindow, cutter: Cutter, builder: ChunkBuilder, since: int
+    stream: Stream, window: TextWindow, cutter: Cutter, builder: ChunkBuilder, span: Span
 ) -> Iterator[Chunk]:
-    """Cut a stream of text into chunks; records that begin before position `since` are passed over.
+    """Cut a stream of text into chunks of the records that begin within `span`.
 
     Where the content breaks off (the stream has a fault, or a JSON document has no end), what no complete record holds
     is kept in one reject. It moves no position on: once the content is complete, reading goes on before the break.
     """
     while True:
         added = window.fill()
-        if window.final:
+        if window.final or span.ends_before(window.base):
             break
-        yield from _cut(builder, window, cutter, added, since)
-    fault = None if window.limited else stream.fault
-    window.final = fault is None
-    yield from _cut(builder, window, cutter, b"", since)
-    fault = fault or (None if window.limited else cutter.ending(window))
-    if fault is None:
+        yield from _cut(builder, window, cutter, added, span)
+    fault = None
+    if window.final:
+        fault = None if window.limited else stream.fault
+        window.final = fault is None
+        yield from _cut(builder, window, cutter, b"", span)
+        fault = fault or (None if window.limited else cutter.ending(window))
+    place = max(window.base, span.since, builder.begin)
+    if fault is None or (span.ends_before(place) and span.until != window.place_of(len(window.data))):
         yield from builder.flush()
         return
     if window.data:
         yield from builder.flush()
-    place = max(window.base, since, builder.begin)
     yield from builder.add_reject(place, place, fault.reason, fault.detail, window.data)
     yield from builder.flush()
 
@@ -179,35 +193,35 @@ def raw_series(data: bytes, starts: Positions, stops: Positions) -> pl.Series:
     return pl.Series(pl.from_arrow(array)).gather_every(2)
 
 
-def _cut(
-    builder: ChunkBuilder, window: TextWindow, cutter: Cutter, added: bytes, since: int
-) -> Iterator[Chunk]:
+def _cut(builder: ChunkBuilder, window: TextWindow, cutter: Cutter, added: bytes, span: Span) -> Iterator[Chunk]:
     cut = cutter.cut(window, added)
-    yield from _add(builder, window, cut, since)
+    places = window.places(cut.starts)
+    first = int(np.searchsorted(places, span.since))
+    end = len(places) if span.until is None else int(np.searchsorted(places, span.until))
+    wanted = _Wanted(cut, places, window.places(cut.afters))
+    for kept in cut.kept:
+        last = min(int(np.searchsorted(cut.starts, kept.start)), end)
+        yield from _add_records(builder, window, wanted, first, last)
+        first = max(first, last)
+        place = window.place_of(kept.start)
+        if place >= span.since and not span.ends_before(place):
+            after = window.place_of(kept.after)
+            yield from builder.add_reject(place, after, kept.reason, kept.detail, window.data[kept.start : kept.stop])
+    yield from _add_records(builder, window, wanted, first, end)
     window.drop(cut.used)
 
 
-def _add(builder: ChunkBuilder, window: TextWindow, cut: Cut, since: int) -> Iterator[Chunk]:
-    places, ends = window.places(cut.starts), window.places(cut.afters)
-    first = int(np.searchsorted(places, since)) if since else 0
-    for kept in cut.kept:
-        last = int(np.searchsorted(cut.starts, kept.start))
-        yield from _add_records(builder, window, cut, places, ends, first, last)
-        first = max(first, last)
-        if window.place_of(kept.start) >= since:
-            yield from _add_kept(builder, window, kept)
-    yield from _add_records(builder, window, cut, places, ends, first, len(places))
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    cut: Cut
+    places: Positions
+    afters: Positions
 
 
 def _add_records(
-    builder: ChunkBuilder, window: TextWindow, cut: Cut, places: Positions, ends: Positions, first: int, last: int
+    builder: ChunkBuilder, window: TextWindow, wanted: _Wanted, first: int, last: int
 ) -> Iterator[Chunk]:
     if first < last:
-        starts, stops = cut.starts[first:last], cut.stops[first:last]
+        starts, stops = wanted.cut.starts[first:last], wanted.cut.stops[first:last]
         raws = raw_series(window.data, starts, stops)
-        yield from builder.add_records(raws, stops - starts, places[first:last], ends[first:last])
-
-
-def _add_kept(builder: ChunkBuilder, window: TextWindow, kept: Kept) -> Iterator[Chunk]:
-    place, after = window.place_of(kept.start), window.place_of(kept.after)
-    yield from builder.add_reject(place, after, kept.reason, kept.detail, window.data[kept.start : kept.stop])
+        yield from builder.add_records(raws, stops - starts, wanted.places[first:last], wanted.afters[first:last])

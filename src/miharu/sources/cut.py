@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from miharu.sources.content import Fault
 from miharu.sources.textcoding import Positions, TextWindow
@@ -14,6 +15,9 @@ from miharu.sources.textcoding import Positions, TextWindow
 NO_SPANS: Final[Positions] = np.empty(0, dtype=np.int64)
 
 BLANK: Final = b" \t\n\r\x0b\x0c"
+LONGEST_TAIL: Final = 3
+"""Bytes of a character in UTF-8 behind its first."""
+
 _BLANK_TABLE: Final = np.isin(np.arange(256), np.frombuffer(BLANK, dtype=np.uint8))
 
 
@@ -52,14 +56,27 @@ class Cutter(Protocol):
         """Say, after the final cut, whether the content breaks off (then what the window holds is kept)."""
 
 
-def pieces(start: int, stop: int, after: int, size: int, why: Callable[[int], tuple[str, str]]) -> list[Kept]:
-    """Cut `[start, stop)` into pieces of `size` bytes; `why(start)` gives reason and detail."""
-    cuts = [*range(start, stop, size), stop]
-    found = [Kept(cuts[i], cuts[i + 1], cuts[i + 1], *why(cuts[i])) for i in range(len(cuts) - 1)]
-    if found:
-        last = found[-1]
-        found[-1] = Kept(last.start, last.stop, after, last.reason, last.detail)
-    return found
+def piece_ends(data: bytes, start: int, stop: int, size: int) -> Iterator[int]:
+    """Yield where the pieces of `[start, stop)` end that are followed by another: at a character's end each.
+
+    Of the last piece at least one byte is left, so these ends do not depend on how much of it is known already.
+    """
+    while stop - start > size:
+        end = start + size
+        while end > start + 1 and data[end] & 0xC0 == 0x80 and end > start + size - LONGEST_TAIL:  # noqa: PLR2004
+            end -= 1
+        end = end if data[end] & 0xC0 != 0x80 else start + size  # noqa: PLR2004
+        yield end
+        start = end
+
+
+def pieces(data: bytes, start: int, stop: int, after: int, size: int, why: tuple[str, str]) -> list[Kept]:
+    """Cut `[start, stop)` into pieces of at most `size` bytes; `why` is reason and detail."""
+    cuts = [start, *piece_ends(data, start, stop, size), stop]
+    ends = [*cuts[1:-1], after]
+    return [
+        Kept(begin, end, resume, *why) for begin, end, resume in zip(cuts[:-1], cuts[1:], ends, strict=True) if begin < end
+    ]
 
 
 def filled(data: bytes, starts: Positions, stops: Positions) -> Positions:
@@ -100,6 +117,6 @@ _VECTOR_STEPS: Final = 32
 """Indentation up to this width is trimmed for all spans at once, wider one span by span."""
 
 
-def _at(array: np.ndarray[tuple[int], np.dtype[np.uint8]], places: Positions) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    found: np.ndarray[tuple[int], np.dtype[np.bool_]] = _BLANK_TABLE[array[np.clip(places, 0, len(array) - 1)]]
+def _at(array: npt.NDArray[np.uint8], places: Positions) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = _BLANK_TABLE[array[np.clip(places, 0, len(array) - 1)]]
     return found

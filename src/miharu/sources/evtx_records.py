@@ -12,6 +12,7 @@ import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from evtx import PyEvtxParser
@@ -28,6 +29,7 @@ _FIRST_RECORD: Final = 512
 _CHUNK_HEADER: Final = struct.Struct("<8sQQQQIIII")
 _RECORD_HEADER: Final = struct.Struct("<4sIQ")
 _LEAST_RECORD: Final = 28
+_MOST_RECORDS: Final = CHUNK_BYTES // _LEAST_RECORD
 _NOT_USED: Final = (1 << 64) - 1
 _OWN_HEADER: Final = (_FILE_MAGIC + struct.pack("<QQQIHHHH", 0, 0, 1, 128, 1, 3, HEADER_BYTES, 1)).ljust(
     HEADER_BYTES, b"\0"
@@ -78,22 +80,48 @@ def _read_exactly(stream: Stream, size: int) -> bytes:
 
 def _read_chunk(chunk: bytes, position: int) -> Iterator[Rendered | Damage]:
     rendered, errors = _render(chunk.ljust(CHUNK_BYTES, b"\0"))
-    first, last = _CHUNK_HEADER.unpack_from(chunk.ljust(_FIRST_RECORD, b"\0"))[1:3]
-    if not errors and len(chunk) == CHUNK_BYTES and len(rendered) == last - first + 1:
+    count = _counted(chunk)
+    if not errors and len(chunk) == CHUNK_BYTES and len(rendered) == count:
         yield from rendered
         return
     slots = list(_walk(chunk))
-    again, _ = _render(_repaired(chunk, slots))
-    found = {record.number: record for record in (*again, *rendered)}
-    yield from _in_order(chunk, position, slots, found, errors)
+    again, more = _render(_repaired(chunk, slots))
+    found = _by_number(rendered, again)
+    total = sum(map(len, found.values()))
+    yield from _in_order(chunk, position, slots, found, more or errors)
+    if len(chunk) < CHUNK_BYTES:
+        place = position + len(chunk)
+        yield Damage(place, "evtx_file", f"the file ends at byte {place}, within a chunk; copy it again", b"")
+    elif total + sum(slot.number is None for slot in slots) < count <= _MOST_RECORDS:
+        detail = f"the chunk at byte {position} should hold {count} records, {count - total} of them are not there"
+        yield Damage(position, "evtx_record", detail, b"")
+
+
+def _by_number(rendered: list[Rendered], again: list[Rendered]) -> dict[int, list[Rendered]]:
+    """Return the records of two attempts by their numbers, the first attempt's where both give as many."""
+    found: dict[int, list[Rendered]] = {}
+    other: dict[int, list[Rendered]] = {}
+    for records, into in ((rendered, found), (again, other)):
+        for record in records:
+            into.setdefault(record.number, []).append(record)
+    for number, records in other.items():
+        if number != _NOT_USED and len(records) > len(found.get(number, [])):
+            found[number] = records
+    return found
+
+
+def _counted(chunk: bytes) -> int:
+    """Return how many records the header of a chunk counts, 0 without a header."""
+    _, first, last, *_ = _CHUNK_HEADER.unpack_from(chunk.ljust(_FIRST_RECORD, b"\0"))
+    return int(last - first + 1) if chunk.startswith(_CHUNK_MAGIC) else 0
 
 
 def _render(chunk: bytes) -> tuple[list[Rendered], list[str]]:
     """Return what the library makes of one chunk, and the errors it reports."""
     rendered: list[Rendered] = []
     errors: list[str] = []
-    records: Iterator[dict[str, Any]] | None = None
-    for _ in range(CHUNK_BYTES // _LEAST_RECORD):
+    records: Any = None
+    for _ in range(_MOST_RECORDS):
         try:
             if records is None:
                 records = PyEvtxParser(io.BytesIO(_OWN_HEADER + chunk), number_of_threads=1).records_json()
@@ -181,21 +209,30 @@ def _repaired(chunk: bytes, slots: list[_Slot]) -> bytes:
 
 
 def _in_order(
-    chunk: bytes, position: int, slots: list[_Slot], found: dict[int, Rendered], errors: list[str]
+    chunk: bytes, position: int, slots: list[_Slot], found: dict[int, list[Rendered]], errors: list[str]
 ) -> Iterator[Rendered | Damage]:
-    why = "; ".join(errors[:3]) or "the library gave no record for it"
+    """Yield what was found in the order of its places, and as damage what was not; take it out of `found`."""
     for slot in slots:
-        record = None if slot.number is None else found.pop(slot.number, None)
+        number, begin = slot.number, slot.begin
+        if number is None and chunk.startswith(_RECORD_MAGIC, begin) and begin + _LEAST_RECORD <= len(chunk):
+            # Its end is damaged, but the library may have read it all the same.
+            _, size, number = _RECORD_HEADER.unpack_from(chunk, begin)
+            begin = min(begin + max(size, _LEAST_RECORD), slot.end) if number in found else begin
+        records = found.get(number, []) if number is not None else []
+        record = records.pop(0) if records else None
         if record is not None:
             yield record
-            continue
-        place = position + slot.begin
-        detail = f"the record at byte {place} of the file cannot be decoded: {why}"
-        yield Damage(place, "evtx_record", detail, chunk[slot.begin : slot.end])
-    found.pop(_NOT_USED, None)
-    yield from found.values()
-    if not slots and not found:
-        yield Damage(position, "evtx_file", f"the chunk at byte {position} holds no record: {why}", chunk)
-    elif len(chunk) < CHUNK_BYTES:
-        place = position + len(chunk)
-        yield Damage(place, "evtx_file", f"the file ends at byte {place}, within a chunk; copy it again", b"")
+        raw = chunk[begin : slot.end]
+        if record is None or (slot.number is None and raw.strip(b"\0")):
+            place = position + begin
+            detail = f"the record at byte {place} of the file cannot be decoded: {_why(number, errors)}"
+            yield Damage(place, "evtx_record", detail, raw)
+    yield from chain.from_iterable(found.values())
+    if not slots and not any(found.values()):
+        detail = f"the chunk at byte {position} holds no record: {_why(None, errors)}"
+        yield Damage(position, "evtx_file", detail, chunk)
+
+
+def _why(number: int | None, errors: list[str]) -> str:
+    own = [error for error in errors if number is not None and f"record number {number}:" in error]
+    return (own or errors or ["the library gives no record for it"])[0]

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from miharu.sources.content import Fault
-from miharu.sources.cut import BLANK, Cut, Kept, filled, pieces, trim
+from miharu.sources.cut import BLANK, Cut, Kept, filled, piece_ends, pieces, trim
 from miharu.sources.json_scan import (
     CLOSE_ARRAY,
     CLOSE_OBJECT,
@@ -141,7 +141,7 @@ class JsonCutter:
                 self._break("a bracket is closed that is not open", place)
                 return
             if self._state != "envelope end":
-                self._add(np.array([self._pending]), np.array([place + 1]), np.array([place + 1]))
+                self._add(data, np.array([self._pending]), np.array([place + 1]), np.array([place + 1]))
             self._state, self._pending = "between", place + 1
 
     def _take_items(self, data: bytes, commas: Positions, close: int | None) -> None:
@@ -156,27 +156,27 @@ class JsonCutter:
         starts = np.concatenate([[self._pending], stops[:-1] + 1])
         starts, trimmed = trim(data, starts, stops)
         keep = filled(data, starts, trimmed)
-        self._add(starts[keep], trimmed[keep], stops[keep] + 1)
+        self._add(data, starts[keep], trimmed[keep], stops[keep] + 1)
         self._pending = int(stops[-1]) + 1
         if close is not None:
             self._pending = close
 
-    def _add(self, starts: Positions, stops: Positions, afters: Positions) -> None:
+    def _add(self, data: bytes, starts: Positions, stops: Positions, afters: Positions) -> None:
         long = stops - starts > self._limit
         if self._too_long and len(starts):
             long[0], self._too_long = True, False
         for index in np.flatnonzero(long).tolist():
-            self._keep_pieces(int(starts[index]), int(stops[index]), int(afters[index]))
+            self._keep_pieces(data, int(starts[index]), int(stops[index]), int(afters[index]))
         self._spans.append((starts[~long], stops[~long], afters[~long]))
 
     def _keep_long(self, data: bytes, *, final: bool) -> None:
         """Keep whole pieces of an item that is too long already, or of what cannot be read any more."""
         if self._state == "broken":
-            size = len(data) - self._pending
-            size -= 0 if final else size % self._piece
-            stop = self._pending + size
-            self._kept += pieces(self._pending, stop, stop, self._piece, lambda _: ("json_invalid", self._detail))
-            self._pending = stop
+            ends = [*piece_ends(data, self._pending, len(data), self._piece), *([len(data)] if final else [])]
+            if ends:
+                why = ("json_invalid", self._detail)
+                self._kept += pieces(data, self._pending, ends[-1], ends[-1], self._piece, why)
+                self._pending = ends[-1]
             return
         if self._state == "envelope end":
             self._pending = max(self._pending, len(data) - _KEY_BYTES)
@@ -191,15 +191,14 @@ class JsonCutter:
         if not self._too_long:
             self._pending += len(data) - self._pending - len(data[self._pending :].lstrip(BLANK))
         if not final and (self._too_long or len(data) - self._pending > self._limit):
-            count = (len(data) - self._pending - 1) // self._piece
-            if count > 0:
-                stop = self._pending + count * self._piece
-                self._keep_pieces(self._pending, stop, stop)
-                self._pending, self._too_long = stop, True
+            ends = list(piece_ends(data, self._pending, len(data), self._piece))
+            if ends:
+                self._keep_pieces(data, self._pending, ends[-1], ends[-1])
+                self._pending, self._too_long = ends[-1], True
 
-    def _keep_pieces(self, start: int, stop: int, after: int) -> None:
+    def _keep_pieces(self, data: bytes, start: int, stop: int, after: int) -> None:
         detail = f"the JSON value is longer than {self._limit} bytes; raise max_record_bytes to read it as one record"
-        self._kept += pieces(start, stop, after, self._piece, lambda _: ("too_long", detail))
+        self._kept += pieces(data, start, stop, after, self._piece, ("too_long", detail))
 
     def _break(self, why: str, place: int) -> None:
         found = place if self._window is None else self._window.place_of(place)

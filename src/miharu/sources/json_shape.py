@@ -20,8 +20,7 @@ from miharu.sources.textcoding import TextWindow
 
 _DOCUMENTS: Final = Shape("documents")
 _ENVELOPE_KEYS: Final = frozenset(
-    "records value items logevents events results entries logs data rows hits objects alerts findings incidents "
-    "detections messages activities".split()
+    ["records", "value", "items", "logevents", "events", "results", "entries", "logs", "data", "rows", "hits", "objects", "alerts", "findings", "incidents", "detections", "messages", "activities"]
 )
 _EVENT_WORDS: Final = ("time", "date", "stamp", "severity", "level", "message")
 """A scalar member whose name holds such a word belongs to an event, not to an envelope."""

@@ -6,12 +6,10 @@ pieces of fixed size, so that memory stays bounded and reading may resume at any
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
 from miharu.sources.content import Fault
-from miharu.sources.cut import NO_SPANS, Cut, Kept, filled, pieces
+from miharu.sources.cut import LONGEST_TAIL, NO_SPANS, Cut, Kept, filled, piece_ends, pieces
 from miharu.sources.event_xml import EVENT_TAG, Event, find_events, hold_markup, replace_lines
 from miharu.sources.textcoding import Positions, TextWindow
 
@@ -32,25 +30,26 @@ class LineCutter:
         used = int(afters[-1]) if len(afters) else 0
         kept: list[Kept] = []
         if self._inside and len(afters):
-            kept += self._too_long(0, int(stops[0]), int(afters[0]))
+            kept += self._too_long(data, 0, int(stops[0]), int(afters[0]))
             starts, stops, afters = starts[1:], stops[1:], afters[1:]
             self._inside = False
         begin, complete = kept[-1].after if kept else 0, used
         (starts, stops, afters), used = self._with_events(window, (starts, stops, afters), begin, used)
         held = used < complete
         long = np.flatnonzero(stops - starts > self._limit)
+        if window.limited and len(afters) and self._goes_on(window, int(starts[-1]), int(stops[-1])):
+            long = np.union1d(long, [len(stops) - 1])
         for index in long.tolist():
-            kept += self._too_long(int(starts[index]), int(stops[index]), int(afters[index]))
-        index = filled(data, starts, stops)
-        if len(long):
-            index = np.setdiff1d(index, long)
+            kept += self._too_long(data, int(starts[index]), int(stops[index]), int(afters[index]))
+        keep = np.setdiff1d(filled(data, starts, stops), long) if len(long) else filled(data, starts, stops)
         if not window.final and not held:
             used = self._cut_open_line(data, used, kept)
-        return Cut(starts[index], stops[index], afters[index], used, kept)
+        return Cut(starts[keep], stops[keep], afters[keep], used, kept)
 
     def ending(self, window: TextWindow) -> Fault | None:
         """Return None: a last line without an end is a record."""
         del window
+        return None
 
     def _with_events(
         self, window: TextWindow, spans: tuple[Positions, Positions, Positions], begin: int, used: int
@@ -72,22 +71,28 @@ class LineCutter:
         spans = starts[:count], stops[:count], afters[:count]
         return (replace_lines(spans, events) if events else spans), used
 
+    def _goes_on(self, window: TextWindow, start: int, stop: int) -> bool:
+        """Say whether the last line is the first pieces of one that is too long and was cut off where they end."""
+        if stop < len(window.data) or stop - start < self._piece - LONGEST_TAIL:
+            return False
+        following = window.beyond(self._limit + 1 - (stop - start))
+        return stop - start + len(following.replace(b"\r", b"\n").partition(b"\n")[0]) > self._limit
+
     def _cut_open_line(self, data: bytes, used: int, kept: list[Kept]) -> int:
         """Keep whole pieces of a line that is too long already though its end is not in sight."""
         if not self._inside and len(data) - used <= self._limit + 1:
             return used
         # Two bytes stay: one of the line, so that its last piece is not empty, and a CR that may belong to the end.
-        count = (len(data) - used - 2) // self._piece
-        if count > 0:
-            self._inside = True
-            stop = used + count * self._piece
-            kept += self._too_long(used, stop, stop)
-            return stop
-        return used
+        ends = list(piece_ends(data, used, len(data) - 1, self._piece))
+        if not ends:
+            return used
+        self._inside = True
+        kept += self._too_long(data, used, ends[-1], ends[-1])
+        return ends[-1]
 
-    def _too_long(self, start: int, stop: int, after: int) -> list[Kept]:
+    def _too_long(self, data: bytes, start: int, stop: int, after: int) -> list[Kept]:
         detail = f"the line is longer than {self._limit} bytes; raise max_record_bytes to read it as one record"
-        return pieces(start, stop, after, self._piece, lambda _: ("too_long", detail))
+        return pieces(data, start, stop, after, self._piece, ("too_long", detail))
 
 
 def line_spans(data: bytes, *, final: bool) -> tuple[Positions, Positions, Positions]:

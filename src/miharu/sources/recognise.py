@@ -8,8 +8,8 @@ from typing import Final, Literal
 import numpy as np
 
 from miharu.core.chunk import Format
-from miharu.sources.json_shape import Shape, shape_of
-
+from miharu.sources.json_items import Shape
+from miharu.sources.json_shape import shape_of
 from miharu.sources.textcoding import Encoding, encoding_of, to_utf8
 
 EVTX_MAGIC: Final = b"ElfFile\x00"

@@ -13,9 +13,9 @@ import xxhash
 
 from miharu.core.chunk import Chunk, Format
 from miharu.core.identity import hash_parts
-from miharu.sources.chunking import ChunkBuilder, Origin, text_chunks
+from miharu.sources.chunking import ChunkBuilder, Origin, Span, text_chunks
 from miharu.sources.content import Content, Fault, NoContent, Stream, advance
-from miharu.sources.cut import Cutter
+from miharu.sources.cut import LONGEST_TAIL, Cutter
 from miharu.sources.evtx_chunks import evtx_chunks
 from miharu.sources.json_items import JsonCutter
 from miharu.sources.limits import DEFAULT_LIMITS, HEAD_BYTES, Limits
@@ -96,8 +96,8 @@ class SourceFile:
     def chunks(self, file_key: str, begin: int = 0, end: int | None = None, rows: int = 16_384) -> Iterator[Chunk]:
         """Yield the records from position `begin` to `end` (default: the end of content) in chunks.
 
-        `begin` is 0 or the end of an earlier chunk. A chunk holds at most `rows` records and rejects, or 64 MiB; reading
-        the same positions again gives the same chunk. A chunk whose begin equals its end holds only the reject for
+        `begin` is 0 or the end of an earlier chunk. A chunk holds at most `rows` records and rejects, or 64 MiB;
+        reading the same positions again gives the same chunk. A chunk whose begin equals its end holds only the reject for
         content that breaks off there.
         """
         if end is not None and end <= begin:
@@ -129,32 +129,27 @@ class SourceFile:
     def _text(
         self, stream: Stream, recognised: Recognised, builder: ChunkBuilder, begin: int, end: int | None
     ) -> Iterator[Chunk]:
-        limits, cutter = self._limits, self._cutter(recognised)
-        start = recognised.mark
-        if recognised.shape is None and begin > start:
-            start, inside = begin, self._place(stream, recognised, begin)
+        limits, start, limit = self._limits, recognised.mark, end
+        cutter: Cutter
+        if recognised.shape is None:
+            start = max(begin, start)
+            inside = self._place(stream, recognised, start)
             cutter = LineCutter(limits.record, limits.piece, inside=inside)
         else:
+            # Where a record begins in JSON depends on all brackets before: it is always followed from the beginning.
+            cutter, limit = JsonCutter(recognised.shape, limits.record, limits.piece), None
             advance(stream, start)
-        window = TextWindow(stream, recognised.encoding, start, limits.block, end)
-        yield from text_chunks(stream, window, cutter, builder, begin)
-
-    def _cutter(self, recognised: Recognised) -> Cutter:
-        limits = self._limits
-        if recognised.shape is not None:
-            return JsonCutter(recognised.shape, limits.record, limits.piece)
-        return LineCutter(limits.record, limits.piece)
+        window = TextWindow(stream, recognised.encoding, start, limits.block, limit)
+        yield from text_chunks(stream, window, cutter, builder, Span(begin, None if limit is end else end))
 
     def _place(self, stream: Stream, recognised: Recognised, begin: int) -> bool:
         """Place the stream at `begin`; say whether that lies within a line that is being kept in pieces."""
         piece = self._limits.piece
-        back = piece if recognised.encoding == "utf-8" else 2 * piece
-        if begin < back:
-            advance(stream, begin)
-            return False
+        back = min(begin - recognised.mark, piece if recognised.encoding == "utf-8" else 2 * piece)
         advance(stream, begin - back)
-        before = to_utf8(read_head(stream, back), recognised.encoding)
-        return len(before) >= piece and not any(mark in before for mark in (b"\n", b"\r", b"</Event>"))
+        before = to_utf8(read_head(stream, back), recognised.encoding)[-piece:]
+        ended = any(mark in before for mark in (b"\n", b"\r", b"</Event>"))
+        return len(before) >= piece - LONGEST_TAIL and not ended
 
     def _binary(self, stream: Stream, builder: ChunkBuilder, begin: int, end: int | None) -> Iterator[Chunk]:
         position = begin

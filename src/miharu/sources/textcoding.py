@@ -38,10 +38,11 @@ def encoding_of(head: bytes) -> tuple[Encoding, int]:
 
 
 def to_utf8(data: bytes, encoding: Encoding) -> bytes:
-    """Return whole content as UTF-8 (what is UTF-8 already, well-formed or not, stays as it is)."""
+    """Return text as UTF-8: UTF-8, well-formed or not, stays as it is, and so does half a code unit at the end."""
     if encoding == "utf-8":
         return data
-    return data[: len(data) & ~1].decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass")
+    whole = len(data) & ~1
+    return data[:whole].decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass") + data[whole:]
 
 
 class TextWindow:
@@ -63,20 +64,29 @@ class TextWindow:
         self.base = base
         self.final = False
         self.limited = False
+        self._beyond = b""
 
     def fill(self) -> bytes:
         """Append one block and return it; sets `final` when there is no more, `limited` if there is beyond `end`."""
         size = self._block if self._left is None else min(self._block, self._left)
         block = self._stream.read(size) if size else b""
-        self.limited = not size and bool(self._stream.read(1))
+        if not size:
+            self._beyond = self._stream.read(1)
+            self.limited = bool(self._beyond)
         if self._left is not None:
             self._left -= len(block)
         self.final = not block
         if self._decoder is not None:
-            block = self._decode(block)
+            block = self._decode(self._decoder, block)
         if block:
             self.data = self.data + block if self.data else block
         return block
+
+    def beyond(self, size: int) -> bytes:
+        """Return about `size` bytes of the text that follows behind `end`; for a window that is `limited`."""
+        while len(self._beyond) < size and (block := self._stream.read(self._block)):
+            self._beyond += block
+        return to_utf8(self._beyond, self._encoding)
 
     def drop(self, size: int) -> None:
         """Leave the first `size` bytes behind."""
@@ -100,15 +110,13 @@ class TextWindow:
         placed: Positions = self.base + 2 * units[positions]
         return placed
 
-    def _decode(self, block: bytes) -> bytes:
-        decoder = self._decoder
-        assert decoder is not None
+    def _decode(self, decoder: codecs.IncrementalDecoder, block: bytes) -> bytes:
         if block:
             return decoder.decode(block).encode("utf-8", "surrogatepass")
         left = decoder.getstate()[0]
         decoder.reset()
         # Half a surrogate pair is let through as it is, half a code unit stays the one byte it is.
-        return to_utf8(left, self._encoding) + left[len(left) & ~1 :]
+        return to_utf8(left, self._encoding)
 
 
 def _units(data: bytes) -> int:
