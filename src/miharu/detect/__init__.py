@@ -1,0 +1,9 @@
+"""Detect: batches of events → findings of Sigma rules, each of which can be explained."""
+
+from __future__ import annotations
+
+from miharu.detect.detector import Detector
+from miharu.detect.loading import load_rules
+from miharu.detect.model import PROBLEM_REASONS, Rule, RuleProblem, RuleSet
+
+__all__ = ["PROBLEM_REASONS", "Detector", "Rule", "RuleProblem", "RuleSet", "load_rules"]

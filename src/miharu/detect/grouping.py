@@ -1,0 +1,202 @@
+"""Rows of one set of routes → the rules that hold for each, judging only rows never seen before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final, TypeAlias
+
+import numpy as np
+import orjson
+import polars as pl
+
+from miharu.detect.columns import BatchColumns, Rows, TextColumn, first_of
+from miharu.detect.hashing import RowHasher, distinct
+from miharu.detect.judging import text_holds
+from miharu.detect.keywords import KeywordSearch
+from miharu.detect.model import KEYWORDS, Predicate, keyword_text
+from miharu.detect.plan import Plan
+from miharu.detect.remembering import Remembered
+
+REMEMBERED_ROWS: Final = 400_000
+"""Distinct rows that one group remembers at most."""
+_REMEMBERED_PATTERNS: Final = 100_000
+
+Slot: TypeAlias = tuple[int, int]
+"""A field by number and, where all of its columns count, which of them."""
+
+_Numbers: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowVerdict:
+    """Numbers of the rules that hold for a row, and for each the values it looked at, as JSON."""
+
+    rules: tuple[int, ...]
+    matched: tuple[str, ...]
+
+
+NOTHING: Final = RowVerdict((), ())
+
+
+@dataclass(slots=True)
+class Hits:
+    """Rows of a batch, the rule that holds for each, and what it matched; equally long."""
+
+    rows: list[int] = field(default_factory=list)
+    rules: list[int] = field(default_factory=list)
+    matched: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """What the rows of one batch have in the group's columns, and which keywords they hold."""
+
+    columns: Mapping[str, TextColumn]
+    slots: Mapping[Slot, TextColumn]
+    keywords: Mapping[int, frozenset[int]]
+
+
+class Group:
+    """All rules of a set of routes, over the fields that they use together."""
+
+    def __init__(self, plan: Plan, routes: Sequence[int], hasher: RowHasher, keywords: KeywordSearch | None) -> None:
+        self._plan = plan
+        self._routes = [plan.routes[route] for route in routes]
+        self._hasher = hasher
+        self._keywords = keywords
+        self._fields = sorted(frozenset().union(*(route.fields for route in self._routes)))
+        self._columns = sorted({name for number in self._fields for name in plan.fields[number].columns})
+        self._references = sorted(frozenset().union(*(route.references for route in self._routes)))
+        self._absent = frozenset().union(*(plan.matchers[number].patterns[0] for number in self._fields))
+        self._known: Remembered[bytes, RowVerdict] = Remembered(REMEMBERED_ROWS)
+        self._rules_of: dict[tuple[Slot, ...], Remembered[tuple[object, ...], _Numbers]] = {}
+
+    def run(self, batch: pl.DataFrame, columns: BatchColumns, rows: Rows, hits: Hits) -> None:
+        """Add to `hits` what holds for `rows` of the batch."""
+        cells = self._cells(batch, columns, rows)
+        keyed = [*((slot, column.texts) for slot, column in cells.slots.items()), *_keyword_column(cells, len(rows))]
+        keys = self._hasher.keys(keyed, len(rows))
+        first, inverse = distinct(keys)
+        names: list[bytes] = keys[first].tolist()
+        known = self._known.get
+        verdicts = [known(name) for name in names]
+        new = [number for number, verdict in enumerate(verdicts) if verdict is None]
+        if new:
+            for number, verdict in zip(new, self._judge(cells, first[new]), strict=True):
+                verdicts[number] = verdict
+                self._known.put(names[number], verdict)
+        found = [verdict or NOTHING for verdict in verdicts]
+        _collect(found, inverse, rows, hits)
+
+    def _cells(self, batch: pl.DataFrame, columns: BatchColumns, rows: Rows) -> _Cells:
+        present = columns.at(self._columns, rows)
+        slots: dict[Slot, TextColumn] = {}
+        for number in self._fields:
+            spec = self._plan.fields[number]
+            held = [(place, present[name]) for place, name in enumerate(spec.columns) if name in present]
+            if spec.every:
+                slots.update({(number, place): column for place, column in held})
+            elif held:
+                slots[number, 0] = first_of([column for _, column in held])
+        keywords = self._keywords.search(batch, columns, rows) if self._keywords else {}
+        return _Cells(present, slots, keywords)
+
+    def _judge(self, cells: _Cells, places: np.ndarray[tuple[int], np.dtype[np.intp]]) -> list[RowVerdict]:
+        """Return the verdicts of rows never seen before."""
+        texts = {slot: column.texts.gather(places).to_list() for slot, column in cells.slots.items()}
+        slots = tuple(texts)
+        numbers: list[Sequence[object]] = []
+        for slot in slots:
+            matcher = self._plan.matchers[slot[0]]
+            numbers.append((matcher.list_numbers if cells.slots[slot].lists else matcher.numbers)(texts[slot]))
+        at = places.tolist()
+        referred = [self._referred(number, cells, texts, len(at)) for number in self._references]
+        keywords = [cells.keywords.get(place, frozenset()) for place in at]
+        rules_of = self._rules_of.setdefault(slots, Remembered(_REMEMBERED_PATTERNS))
+        verdicts: list[RowVerdict] = []
+        for place, pattern in zip(at, zip(keywords, *referred, *numbers, strict=True), strict=True):
+            rules = rules_of.get(pattern)
+            if rules is None:
+                rules = self._holding(slots, pattern)
+                rules_of.put(pattern, rules)
+            verdicts.append(self._verdict(rules, cells, place) if rules else NOTHING)
+        return verdicts
+
+    def _holding(self, slots: Sequence[Slot], pattern: Sequence[object]) -> _Numbers:
+        """Return the rules that hold for rows with this pattern of keywords, references and values."""
+        true: set[int] = set(self._absent)
+        split = 1 + len(self._references)
+        held = [(slot[0], number) for slot, number in zip(slots, pattern[split:], strict=True) if number]
+        for number, _ in held:
+            true -= self._plan.matchers[number].patterns[0]
+        for number, value in held:
+            true |= self._plan.matchers[number].patterns[value]  # type: ignore[call-overload]
+        true |= pattern[0]  # type: ignore[operator]
+        true.update(number for number, holds in zip(self._references, pattern[1:split], strict=True) if holds)
+        return tuple(dict.fromkeys(chain.from_iterable(route.index.holding(true) for route in self._routes)))
+
+    def _referred(
+        self, number: int, cells: _Cells, texts: Mapping[Slot, list[str | None]], height: int
+    ) -> list[bool]:
+        """Return row by row whether one field stands to another as a predicate wants."""
+        predicate = self._plan.predicates[number]
+        left, right = (_values(cells, texts, field, height) for field in (predicate.field, predicate.other))
+        return [_refers(predicate, ours, theirs) for ours, theirs in zip(left, right, strict=True)]
+
+    def _verdict(self, rules: _Numbers, cells: _Cells, place: int) -> RowVerdict:
+        return RowVerdict(rules, tuple(self._matched(rule, cells, place) for rule in rules))
+
+    def _matched(self, rule: int, cells: _Cells, place: int) -> str:
+        values: dict[str, object] = {}
+        for number in {number for route in self._routes for number in route.looks_at.get(rule, ())}:
+            spec = self._plan.fields[number]
+            for name in spec.columns:
+                column = cells.columns.get(name)
+                text = column.texts[place] if column is not None else None
+                if column is not None and text is not None:
+                    values[name] = orjson.loads(text) if column.lists else text
+                    if not spec.every:
+                        break
+        if wanted := [self._plan.predicates[number].test for number in sorted(cells.keywords.get(place, ()))]:
+            values["keywords"] = [keyword_text(test) for test in wanted]
+        return orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _keyword_column(cells: _Cells, height: int) -> list[tuple[Slot, pl.Series]]:
+    if not cells.keywords:
+        return []
+    texts: list[str | None] = [None] * height
+    for place, numbers in cells.keywords.items():
+        texts[place] = repr(sorted(numbers))
+    return [((KEYWORDS, 0), pl.Series(texts, dtype=pl.String))]
+
+
+def _values(cells: _Cells, texts: Mapping[Slot, list[str | None]], field: int, height: int) -> list[list[str]]:
+    found: list[list[str]] = [[] for _ in range(height)]
+    for slot, column in texts.items():
+        if slot[0] == field:
+            for values, text in zip(found, column, strict=True):
+                if text is not None:
+                    values += orjson.loads(text) if cells.slots[slot].lists else [text]
+    return found
+
+
+def _refers(predicate: Predicate, ours: Sequence[str], theirs: Sequence[str]) -> bool:
+    return any(text_holds(predicate.test.flags, our, their, cased=predicate.test.cased) for our in ours for their in theirs)
+
+
+def _collect(
+    verdicts: Sequence[RowVerdict], inverse: np.ndarray[tuple[int], np.dtype[np.intp]], rows: Rows, hits: Hits
+) -> None:
+    """Add the rows of every verdict that names a rule."""
+    counts = np.array([len(verdict.rules) for verdict in verdicts], dtype=np.intp)
+    if not counts.any():
+        return
+    places = np.flatnonzero(counts[inverse])
+    numbers = inverse[places]
+    hits.rows += np.repeat(rows[places], counts[numbers]).tolist()
+    for number in numbers.tolist():
+        hits.rules += verdicts[number].rules
+        hits.matched += verdicts[number].matched

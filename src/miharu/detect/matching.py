@@ -1,0 +1,199 @@
+"""A value of one field → the predicates of that field that hold for it, once per distinct value.
+
+Exact texts and numbers are looked up in hash tables, literals and wildcards found by one scan and confirmed,
+regular expressions by another; what is left (networks, comparisons) is judged one by one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeAlias
+
+import msgspec
+
+from miharu.detect.engines import compiled_regex, is_costly, literal_of
+from miharu.detect.judging import (
+    ORDER_OPS,
+    TIME_OPS,
+    Judge,
+    Network,
+    Number,
+    address_of,
+    folded_segments,
+    glob_regex,
+    number_of,
+)
+from miharu.detect.model import ABSENT_OPS, Engine, Predicate, ValueTest
+from miharu.detect.remembering import Remembered
+from miharu.detect.scanning import PatternScanner
+
+Pattern: TypeAlias = frozenset[int]
+"""Numbers of the predicates that hold."""
+
+CACHED_CHARACTERS: Final = 50_000_000
+"""Characters of distinct values that all fields together remember at most."""
+
+_Check: TypeAlias = tuple[int, str, str, re.Pattern[str] | None, bool]
+"""A literal's use: predicate, operation, wanted text, pattern, cased."""
+
+
+class FieldMatcher:
+    """Judges the values of one field. Patterns are numbered; number 0 is kept for a missing value."""
+
+    def __init__(
+        self, predicates: Iterable[tuple[int, Predicate]], engine: Engine | None, fields: int = 1
+    ) -> None:
+        self.patterns: list[Pattern] = []
+        self._numbers: dict[Pattern, int] = {}
+        self._known: Remembered[str, int] = Remembered(CACHED_CHARACTERS // fields, len)
+        self._known_lists: Remembered[str, int] = Remembered(CACHED_CHARACTERS // fields, len)
+        self._exact: dict[str, list[int]] = defaultdict(list)
+        self._exact_cased: dict[str, list[int]] = defaultdict(list)
+        self._numeric: dict[Number, list[int]] = defaultdict(list)
+        self._networks: list[tuple[Network, int]] = []
+        self._single: list[tuple[int, ValueTest]] = []
+        self._always: list[int] = []
+        self._when_empty: list[int] = []
+        self._checks: dict[str, list[_Check]] = defaultdict(list)
+        self._regex_tests: dict[int, ValueTest] = {}
+        self._judge = Judge()
+        absent: list[int] = []
+        for number, predicate in predicates:
+            if predicate.test.op in ABSENT_OPS:
+                absent.append(number)
+            self._sort(number, predicate.test)
+        self._literals = list(self._checks.items())
+        self._by_number = [self._checks[text] for text in engine.literals] if engine else []
+        self._scanner = PatternScanner(engine.literal_database) if engine and engine.literal_database else None
+        self._regexes = _Regexes(engine, self._regex_tests) if engine and engine.regexes else None
+        self.patterns.append(frozenset(absent))
+
+    def number_of_pattern(self, pattern: Pattern) -> int:
+        """Return the number of a set of predicates."""
+        number = self._numbers.get(pattern)
+        if number is None:
+            number = self._numbers[pattern] = len(self.patterns)
+            self.patterns.append(pattern)
+        return number
+
+    def numbers(self, values: Sequence[str | None]) -> list[int]:
+        """Return the pattern number of each value."""
+        known = self._known.young.get
+        return [0 if value is None else known(value) or self._number(value) for value in values]
+
+    def list_numbers(self, values: Sequence[str | None]) -> list[int]:
+        """Return the pattern number of each JSON list of texts: what holds for any element holds."""
+        known = self._known_lists.young.get
+        return [0 if value is None else known(value) or self._list_number(value) for value in values]
+
+    def _number(self, value: str) -> int:
+        number = self._known.get(value)
+        if number is None:
+            number = self.number_of_pattern(self.match(value))
+            self._known.put(value, number)
+        return number
+
+    def _list_number(self, text: str) -> int:
+        number = self._known_lists.get(text)
+        if number is None:
+            values = msgspec.json.decode(text, type=list[str])
+            number = self.number_of_pattern(frozenset().union(*(self.match(value) for value in values)))
+            self._known_lists.put(text, number)
+        return number
+
+    def match(self, value: str) -> Pattern:
+        """Return the predicates that hold for a value."""
+        folded = value.casefold()
+        found = [*self._always, *self._exact.get(folded, ()), *self._exact_cased.get(value, ())]
+        if not value:
+            found += self._when_empty
+        if self._literals:
+            self._find_literals(value, folded, found)
+        if self._regexes is not None:
+            self._regexes.find(value, found)
+        if self._numeric and (number := number_of(value)) is not None:
+            found += self._numeric.get(number, ())
+        if self._networks and (address := address_of(value)) is not None:
+            found += [predicate for network, predicate in self._networks if address in network]
+        if self._single:
+            found += [number for number, test in self._single if self._judge.holds_for(test, value)]
+        return frozenset(found)
+
+    def _find_literals(self, value: str, folded: str, found: list[int]) -> None:
+        if self._scanner is not None:
+            hits: Iterable[list[_Check]] = [self._by_number[hit] for hit in self._scanner.scan(folded.encode())]
+        else:
+            hits = [checks for literal, checks in self._literals if literal in folded]
+        for checks in hits:
+            for number, op, wanted, pattern, cased in checks:
+                if op == "contains":
+                    if not cased or wanted in value:
+                        found.append(number)
+                elif op == "ends":
+                    if (value if cased else folded).endswith(wanted):
+                        found.append(number)
+                elif op == "starts":
+                    if (value if cased else folded).startswith(wanted):
+                        found.append(number)
+                elif pattern is not None and pattern.match(value if cased else folded):
+                    found.append(number)
+
+    def _sort(self, number: int, test: ValueTest) -> None:
+        """Put a test where it is decided fastest."""
+        literal = literal_of(test)
+        if literal:
+            pattern = glob_regex(folded_segments(test)) if test.op == "glob" else None
+            wanted = test.value if test.cased else literal
+            self._checks[literal].append((number, test.op, wanted, pattern, test.cased))
+        elif test.op == "equals":
+            self._sort_exact(number, test)
+        elif test.op == "regex":
+            self._regex_tests[number] = test
+        elif test.op == "exists":
+            self._always.append(number)
+        elif test.op == "empty":
+            self._when_empty.append(number)
+        elif test.op == "number":
+            self._sort_number(number, test)
+        elif test.op == "cidr":
+            self._networks.append((ipaddress.ip_network(test.value), number))
+        elif test.op in TIME_OPS or test.op in ORDER_OPS or test.op == "glob":
+            self._single.append((number, test))
+
+    def _sort_exact(self, number: int, test: ValueTest) -> None:
+        if test.cased:
+            self._exact_cased[test.value].append(number)
+        else:
+            self._exact[test.value.casefold()].append(number)
+
+    def _sort_number(self, number: int, test: ValueTest) -> None:
+        wanted = number_of(test.value)
+        if wanted is None:
+            self._exact_cased[test.value].append(number)
+        else:
+            self._numeric[wanted].append(number)
+
+
+class _Regexes:
+    """The regular expressions of one field: a linear scan first, `re` to confirm where that is safe."""
+
+    def __init__(self, engine: Engine, tests: dict[int, ValueTest]) -> None:
+        self._scanner = PatternScanner(engine.regex_database) if engine.regex_database else None
+        self._patterns = {number: compiled_regex(tests[number]) for number, _ in engine.regexes}
+        self._sure = {number for number, how in engine.regexes if how == "exact" and is_costly(tests[number].value)}
+        self._unscanned = [number for number, how in engine.regexes if how == "none"]
+
+    def find(self, value: str, found: list[int]) -> None:
+        """Add the numbers of the expressions that match; an empty value is never scanned, and never costly."""
+        if not value:
+            found += [number for number, pattern in self._patterns.items() if pattern.search(value)]
+            return
+        hits = self._scanner.scan(value.encode()) if self._scanner else []
+        found += [
+            number
+            for number in (*hits, *self._unscanned)
+            if number in self._sure or self._patterns[number].search(value)
+        ]

@@ -1,0 +1,81 @@
+"""A rule set → what a detector needs to run it: matchers per field, an index of rules per route."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from miharu.detect.indexing import RouteIndex
+from miharu.detect.matching import FieldMatcher
+from miharu.detect.model import KEYWORDS, AllOf, AnyOf, FieldColumns, Leaf, Named, Node, Not, Predicate, RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlan:
+    """One route: its rules by number with the fields each looks at, and the predicates that need rows."""
+
+    index: RouteIndex
+    looks_at: dict[int, tuple[int, ...]]
+    fields: frozenset[int]
+    keywords: frozenset[int]
+    references: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a detector needs; numbers are those of the rule set."""
+
+    predicates: Sequence[Predicate]
+    fields: Sequence[FieldColumns]
+    matchers: Sequence[FieldMatcher]
+    routes: Sequence[RoutePlan]
+
+
+def make_plan(ruleset: RuleSet) -> Plan:
+    """Return the plan of a rule set. Raises `hyperscan.error` where its engines are of another version."""
+    by_field: dict[int, list[tuple[int, Predicate]]] = defaultdict(list)
+    for number, predicate in enumerate(ruleset.predicates):
+        if predicate.field != KEYWORDS and predicate.test.op != "ref":
+            by_field[predicate.field].append((number, predicate))
+    engines = {engine.field: engine for engine in ruleset.engines}
+    count = max(1, len(ruleset.fields))
+    matchers = [FieldMatcher(by_field[field], engines.get(field), count) for field in range(len(ruleset.fields))]
+    return Plan(ruleset.predicates, ruleset.fields, matchers, _routes(ruleset))
+
+
+def leaves(node: Node) -> Iterator[int]:
+    """Yield the predicates of a condition."""
+    match node:
+        case Leaf():
+            yield node.predicate
+        case Named() | Not():
+            yield from leaves(node.part)
+        case AllOf() | AnyOf():
+            for part in node.parts:
+                yield from leaves(part)
+
+
+def _routes(ruleset: RuleSet) -> list[RoutePlan]:
+    conditions: list[list[tuple[int, Node]]] = [[] for _ in ruleset.routes]
+    looks_at: list[dict[int, tuple[int, ...]]] = [{} for _ in ruleset.routes]
+    for number, rule in enumerate(ruleset.rules):
+        for variant in rule.variants:
+            conditions[variant.route].append((number, variant.condition))
+            looks_at[variant.route][number] = variant.fields
+    return [
+        _route(ruleset.predicates, parts, fields) for parts, fields in zip(conditions, looks_at, strict=True)
+    ]
+
+
+def _route(
+    predicates: Sequence[Predicate], conditions: list[tuple[int, Node]], looks_at: dict[int, tuple[int, ...]]
+) -> RoutePlan:
+    used = {predicate for _, condition in conditions for predicate in leaves(condition)}
+    return RoutePlan(
+        RouteIndex(conditions, predicates),
+        looks_at,
+        frozenset(field for fields in looks_at.values() for field in fields),
+        frozenset(number for number in used if predicates[number].field == KEYWORDS),
+        frozenset(number for number in used if predicates[number].test.op == "ref"),
+    )
