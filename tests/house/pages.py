@@ -38,8 +38,8 @@ def settings_page() -> str:
         [
             "# Settings",
             "",
-            "A setting comes from the command line (`--data`), else from the environment, else from the TOML file named",
-            "by `--config` or `MIHARU_CONFIG`, else it has its default. An unknown name is an error, not ignored.",
+            "A setting comes from the command line (`--data`), else from the environment, else from the TOML file",
+            "named by `--config` or `MIHARU_CONFIG`, else it has its default. An unknown name in the file is an error.",
             f"{MADE} from `miharu.core.settings`.",
             "",
             *table(["setting", "environment", "default", "meaning"], rows),
@@ -68,8 +68,8 @@ def rejects_page() -> str:
         [
             "# Why a record is rejected",
             "",
-            "A record that cannot be read is never dropped: its bytes, file and offset are kept in the table `rejects` with",
-            "one of these reasons, and `miharu import` counts it. For every file, events + rejects = records.",
+            "A record that cannot be read is never dropped: its bytes, file and offset are kept in the table `rejects`",
+            "with one of these reasons, and `miharu import` counts it. For every file, events + rejects = records.",
             "A record that can be read but is of no known kind is not rejected: it becomes a `generic.*` event.",
             f"{MADE} from `miharu.core.columns`.",
             "",
@@ -98,7 +98,7 @@ def commands_page() -> str:
         *parameters(top),
     ]
     for words, command in walk(top, ()):
-        usage = " ".join(param.make_metavar(context(command)) for param in command.params if is_argument(param))
+        usage = " ".join(spelling(param).upper() for param in command.params if is_argument(param))
         lines += ["", f"## miharu {' '.join(words)}", "", f"`miharu {' '.join([*words, usage]).strip()}`", ""]
         lines += [clean(command.help or ""), ""]
         lines += parameters(command)
@@ -118,18 +118,16 @@ def is_argument(param: Any) -> bool:
     return bool(param.param_type_name == "argument")
 
 
-def context(command: Any) -> Any:
-    return command.context_class(command)
-
-
 def parameters(command: Any) -> list[str]:
     shown = [param for param in command.params if param.name != "help" and not getattr(param, "hidden", False)]
-    rows = [
-        [f"`{', '.join([*param.opts, *param.secondary_opts])}`" if not is_argument(param) else f"`{param.make_metavar(context(command))}`",
-         clean(param.help or "").rstrip() + default_of(param)]
-        for param in shown
-    ]  # fmt: skip
+    rows = [[f"`{spelling(param)}`", clean(param.help or "").rstrip() + default_of(param)] for param in shown]
     return table(["option", "meaning"], rows) if rows else []
+
+
+def spelling(param: Any) -> str:
+    if is_argument(param):
+        return str(param.human_readable_name)
+    return ", ".join([*param.opts, *param.secondary_opts])
 
 
 def default_of(param: Any) -> str:

@@ -61,11 +61,19 @@ def prints(tree: ast.AST) -> list[str]:
 
 def broad_excepts(tree: ast.AST) -> list[str]:
     handlers = (node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler))
-    return [f"except:{node.lineno}" for node in handlers if node.type is None or catches_all(node.type)]
+    return [f"except:{node.lineno}" for node in handlers if catches_all(node) and not raises_again(node)]
 
 
-def catches_all(caught: ast.expr) -> bool:
-    return any(isinstance(node, ast.Name) and node.id in {"Exception", "BaseException"} for node in ast.walk(caught))
+def raises_again(handler: ast.ExceptHandler) -> bool:
+    """Whether what was caught to clean up goes on its way (a bare `raise` somewhere in the handler)."""
+    return any(isinstance(node, ast.Raise) and node.exc is None for node in ast.walk(handler))
+
+
+def catches_all(handler: ast.ExceptHandler) -> bool:
+    names = (
+        (node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)) if handler.type else ["Exception"]
+    )
+    return bool({"Exception", "BaseException"} & set(names))
 
 
 def missing_docstring(tree: ast.AST) -> list[str]:
