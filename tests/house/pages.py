@@ -155,8 +155,8 @@ def sources_page() -> str:
         [
             "# Log sources",
             "",
-            "What miharu recognises by content, line by line. The id is the event's `event.dataset`. A record of none of",
-            "these becomes a `generic.*` event: stored, searchable, and still judged by rules over its raw text.",
+            "What miharu recognises by content, line by line. The id is the event's `event.dataset`. A record of none",
+            "of these becomes a `generic.*` event: stored, searchable, and still judged by rules over its raw text.",
             f"{MADE} from `content/logsources`; each file also holds the tests of its source.",
             "",
             *table(["id", "title", "vendor", "format"], sorted(rows)),
@@ -169,9 +169,8 @@ def rules_page() -> str:
     rows = []
     for path in sorted((ROOT / "content" / "rules").rglob("*.yml")):
         rule = yaml.safe_load(path.read_text(encoding="utf-8"))
-        techniques = ", ".join(
-            tag.removeprefix("attack.").upper() for tag in rule["tags"] if re.match(r"attack\.t\d", tag)
-        )
+        numbers = (tag.removeprefix("attack.").upper() for tag in rule["tags"])
+        techniques = ", ".join(number for number in numbers if re.match(r"T\d", number))
         place = path.relative_to(ROOT).as_posix()
         rows.append([f"[{rule['title']}](../../{place})", rule["level"], techniques, rule["description"].strip()])
     return "\n".join(
