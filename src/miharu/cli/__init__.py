@@ -1,0 +1,25 @@
+"""The command line; `main` is what the installed command runs."""
+
+from __future__ import annotations
+
+import sys
+
+from miharu.cli.app import make_app
+from miharu.core.errors import EXIT_DONE, MiharuError
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; errors a person can act on become one sentence on stderr and an exit code."""
+    try:
+        make_app()(standalone_mode=True)
+    except MiharuError as error:
+        sys.stderr.write(f"miharu: {error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): that is its right, not a fault.
+        sys.stderr.close()
+        sys.exit(EXIT_DONE)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)

@@ -1,0 +1,31 @@
+"""The whole way: the only package that knows every stage."""
+
+from miharu.pipeline.casefile import Casefile, Evidence, open_case
+from miharu.pipeline.importer import Importer
+from miharu.pipeline.report import FileReport, ImportReport, Progress, Silent
+from miharu.pipeline.rulebook import Imported, import_rules, remove_imported, rule_paths
+from miharu.pipeline.searching import search_events
+from miharu.pipeline.streaming import judge_paths, read_paths
+from miharu.pipeline.wiring import Lake, load_ruleset, make_reader, open_lake
+
+__all__ = [
+    "Casefile",
+    "Evidence",
+    "FileReport",
+    "ImportReport",
+    "Imported",
+    "Importer",
+    "Lake",
+    "Progress",
+    "Silent",
+    "import_rules",
+    "judge_paths",
+    "load_ruleset",
+    "make_reader",
+    "open_case",
+    "open_lake",
+    "read_paths",
+    "remove_imported",
+    "rule_paths",
+    "search_events",
+]

@@ -1,0 +1,103 @@
+"""Paths → files to read, each with the place to begin, by what the ledger knows of their content.
+
+A file's content is known by its digest, whatever its name or compression. Content that begins with the
+whole of a known content is that file, grown. Within one import shorter contents come first, so that a file
+and its older copy side by side are read once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from miharu.pipeline.gathering import Work
+from miharu.pipeline.report import FileReport, Progress
+from miharu.sources import Scan, SourceFile, expand
+from miharu.store import KnownContent, State
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One file that was found, and the fingerprint of its content."""
+
+    file: SourceFile
+    scan: Scan
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """One file of an import; `work` is None where nothing of it is left to read."""
+
+    seen: Seen
+    report: FileReport
+    file_key: str
+    work: Work | None
+
+
+def look(paths: Sequence[Path], progress: Progress) -> list[Seen]:
+    """Find every file under `paths` and take its fingerprint, shortest content first."""
+    found: list[Seen] = []
+    for file in expand(paths):
+        scan = file.scan()
+        progress.surveyed(file.path, scan.size)
+        found.append(Seen(file, scan))
+    return sorted(found, key=lambda seen: seen.scan.size)
+
+
+def plan(found: Sequence[Seen], state: State) -> list[Surveyed]:
+    """Enter new contents in the ledger and say what of each file is left to read."""
+    planner = _Planner(state)
+    return [planner.plan(seen) for seen in found]
+
+
+def files_by_key(found: Sequence[Seen], state: State) -> dict[str, SourceFile]:
+    """Return, for each file key that the found contents belong to, the longest file; writes nothing."""
+    return {_known_key(seen, state): seen.file for seen in found}
+
+
+class _Planner:
+    """Remembers how far each file will have been read once the works planned before are done."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._planned: dict[str, int] = {}
+        self._whole: set[str] = set()
+
+    def plan(self, seen: Seen) -> Surveyed:
+        file, scan = seen.file, seen.scan
+        known = _known(seen, self._state)
+        file_key = scan.digest if known is None else known.file_key
+        self._state.register(file_key, file.path, scan)
+        if scan.digest in self._whole or (known is not None and known.complete and known.digest == scan.digest):
+            return Surveyed(seen, FileReport(file.path, "known", scan.size), file_key, None)
+        committed = 0 if known is None else known.committed
+        begin = max(self._planned.get(file_key, 0), committed)
+        if file.format == "lines":
+            self._planned[file_key] = scan.size
+        self._whole.add(scan.digest)
+        report = FileReport(file.path, "continued" if begin else "new", scan.size)
+        return Surveyed(seen, report, file_key, Work(file, file_key, scan.size, begin))
+
+
+def _known_key(seen: Seen, state: State) -> str:
+    known = _known(seen, state)
+    return seen.scan.digest if known is None else known.file_key
+
+
+def _known(seen: Seen, state: State) -> KnownContent | None:
+    candidates = state.lookup(seen.scan.heads)
+    return _same(seen.scan, candidates) or _grown_from(seen.file, seen.scan, candidates)
+
+
+def _same(scan: Scan, candidates: Sequence[KnownContent]) -> KnownContent | None:
+    return next((known for known in candidates if (known.digest, known.size) == (scan.digest, scan.size)), None)
+
+
+def _grown_from(file: SourceFile, scan: Scan, candidates: Sequence[KnownContent]) -> KnownContent | None:
+    """Return the longest known content that this one begins with; only text grows by appending."""
+    shorter = sorted((known for known in candidates if known.size < scan.size), key=lambda known: -known.size)
+    if not shorter or file.format != "lines":
+        return None
+    prefixes = file.scan(tuple(sorted({known.size for known in shorter}))).prefixes
+    return next((known for known in shorter if prefixes.get(known.size) == known.digest), None)

@@ -1,0 +1,52 @@
+"""Settings → stages that fit together.
+
+The only place that knows how each stage is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from miharu.catalog import load_fields, load_logsources, load_sigma_mapping
+from miharu.core.errors import OperatorError
+from miharu.core.settings import Settings
+from miharu.detect import RuleSet, load_rules
+from miharu.normalise import Normaliser
+from miharu.parse import Parser
+from miharu.pipeline.reading import Reader
+from miharu.pipeline.rulebook import rule_paths
+from miharu.store import State, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """The open store and state of one data folder."""
+
+    store: Store
+    state: State
+
+
+def make_reader(settings: Settings) -> Reader:
+    """Return a reader over all log sources. Raises ContentError where one has a fault."""
+    sources = load_logsources()
+    return Reader(Parser(sources, settings.timezone), Normaliser(sources, load_fields(), settings.timezone))
+
+
+def load_ruleset(settings: Settings, rules: Sequence[Path] = ()) -> RuleSet:
+    """Load the given rules, or all that apply, through the cache of compiled rules."""
+    for path in rules:
+        if not path.exists():
+            msg = f"{path} does not exist; name a folder, a .yml file, a .zip or a .tar.gz of Sigma rules"
+            raise OperatorError(msg)
+    return load_rules(list(rules) or rule_paths(settings), load_sigma_mapping(), settings.data / "cache")
+
+
+@contextmanager
+def open_lake(settings: Settings) -> Iterator[Lake]:
+    """Open the store (starting its process if none runs) and the state; close both at the end."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with State.open(settings.data) as state, Store.open(settings.data, settings) as store:
+        yield Lake(store, state)
