@@ -25,17 +25,20 @@ from miharu.catalog.sigma import FieldTarget, Route, RowTest, SigmaMapping, load
 from miharu.catalog.vocabulary import (
     CONTAINER_FIELDS,
     CONTAINER_MAP,
+    CONTAINER_NAMES,
     CONTAINERS,
     CONVERSIONS,
     READERS,
     TESTS,
     TIME_FORMATS,
+    own_name,
 )
 
 __all__ = [
     "CONTAINERS",
     "CONTAINER_FIELDS",
     "CONTAINER_MAP",
+    "CONTAINER_NAMES",
     "CONTAINER_TYPES",
     "CONVERSIONS",
     "READERS",
@@ -66,5 +69,6 @@ __all__ = [
     "load_logsources",
     "load_lookups",
     "load_sigma_mapping",
+    "own_name",
     "read_logsources",
 ]

@@ -6,6 +6,7 @@ tests hold those tables equal to these lists.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 CONTAINERS: Final = ("line", "syslog", "json", "windows", "keyvalue")
@@ -68,7 +69,7 @@ CONVERSIONS: Final = (
 )
 """Named conversions from what was read to what is stored."""
 
-CONTAINER_MAP: Final[dict[str, dict[str, str]]] = {
+CONTAINER_MAP: Final[dict[str, dict[str, str | tuple[str, ...]]]] = {
     "line": {},
     "syslog": {
         "hostname": "host.name",
@@ -82,7 +83,30 @@ CONTAINER_MAP: Final[dict[str, dict[str, str]]] = {
         "procid": "log.syslog.procid",
     },
     "json": {},
-    "windows": {},
+    "windows": {
+        "System.Provider": ("event.provider", "winlog.provider_name"),
+        "System.ProviderGuid": "winlog.provider_guid",
+        "System.EventID": ("event.code", "winlog.event_id"),
+        "System.Version": "winlog.version",
+        "System.Level": "winlog.level",
+        "System.Task": "winlog.task_id",
+        "System.Opcode": "winlog.opcode_id",
+        "System.Keywords": "winlog.keywords",
+        "System.EventRecordID": "winlog.record_id",
+        "System.ActivityID": "winlog.activity_id",
+        "System.RelatedActivityID": "winlog.related_activity_id",
+        "System.ProcessID": "winlog.process.pid",
+        "System.ThreadID": "winlog.process.thread.id",
+        "System.Channel": "winlog.channel",
+        "System.Computer": ("host.name", "winlog.computer_name"),
+        "System.UserID": "winlog.user.identifier",
+        "User.Name": "winlog.user.name",
+        "User.Domain": "winlog.user.domain",
+        "User.Type": "winlog.user.type",
+        "Rendering.Task": "winlog.task",
+        "Rendering.Opcode": "winlog.opcode",
+        "Message": "message",
+    },
     "keyvalue": {},
 }
 """What every log source in a container maps without saying so; its own `map` or `leftovers.drop` wins."""
@@ -91,7 +115,35 @@ CONTAINER_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "line": ("message",),
     "syslog": ("timestamp", "timezone", "message"),
     "json": (),
-    "windows": (),
+    "windows": (
+        "Rendering.Level",
+        "Rendering.Keywords",
+        "Rendering.Channel",
+        "Rendering.Provider",
+        "Severity",
+        "SeverityValue",
+        "EventTypeOrignal",
+    ),
     "keyvalue": ("message",),
 }
 """Fields of a container that are never left over: the record itself holds them."""
+
+CONTAINER_NAMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "windows": (
+        ("EventData.", "winlog.event_data."),
+        ("UserData.", "winlog.user_data."),
+        ("System.", "winlog.system."),
+        ("Rendering.", "winlog.rendering."),
+    ),
+}
+"""Names, by their beginning, under which a container's fields are kept: in a column of their own where
+that name is declared and nothing else holds the value unchanged, else among the leftovers."""
+
+
+def own_name(containers: Iterable[str], prefix: str, name: str) -> str:
+    """Return the name under which a field is kept that no log source maps."""
+    for container in containers:
+        for begin, kept in CONTAINER_NAMES.get(container, ()):
+            if name.startswith(begin):
+                return kept + name.removeprefix(begin)
+    return f"{prefix}.{name}"

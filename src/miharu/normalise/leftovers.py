@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -35,15 +35,15 @@ def _held(frame: pl.DataFrame, events: pl.DataFrame, one: Remains) -> pl.Series 
     return held
 
 
-def encode(columns: Sequence[pl.Series], prefix: str) -> pl.Series | None:
-    """Return the JSON text of each row's values under `prefix.<name>`, null for a row without; None if all are."""
+def encode(columns: Sequence[pl.Series], name_of: Callable[[str], str]) -> pl.Series | None:
+    """Return the JSON text of each row's values under `name_of(name)`, null for a row without; None if all are."""
     parts: list[pl.Expr] = []
     full = [series for series in columns if not series.null_count()]
     if full:
-        parts.append(_members(full, prefix))
+        parts.append(_members(full, name_of))
     for series in columns:
         if 0 < series.null_count() < len(series):
-            parts.append(pl.when(pl.col(series.name).is_not_null()).then(_members([series], prefix)))
+            parts.append(pl.when(pl.col(series.name).is_not_null()).then(_members([series], name_of)))
     if not parts:
         return None
     joined = parts[0] if len(parts) == 1 else pl.concat_str(parts, separator=",", ignore_nulls=True)
@@ -53,9 +53,9 @@ def encode(columns: Sequence[pl.Series], prefix: str) -> pl.Series | None:
     ).to_series()
 
 
-def _members(columns: Sequence[pl.Series], prefix: str) -> pl.Expr:
+def _members(columns: Sequence[pl.Series], name_of: Callable[[str], str]) -> pl.Expr:
     """Return the inside of a JSON object of `columns`, which have no nulls where it counts."""
-    named = [_plain(series).alias(f"{prefix}.{series.name}") for series in columns]
+    named = [_plain(series).alias(name_of(series.name)) for series in columns]
     return pl.struct(named).struct.json_encode().str.strip_prefix("{").str.strip_suffix("}")
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from miharu.catalog import FieldCatalog, LogSource, Lookups, TimeSpec, load_lookups
+from miharu.catalog import FieldCatalog, LogSource, Lookups, TimeSpec, load_lookups, own_name
 from miharu.core.chunk import Fields
 from miharu.core.columns import (
     EVENT_CREATED,
@@ -120,8 +120,11 @@ class _Maker:
             *plan.expressions,
         )
         remains = [one for one in plan.remains if one.field != used]
-        left = encode(what_is_left(frame, events, remains), self._source.leftovers.prefix)
+        left = encode(what_is_left(frame, events, remains), self._own_name)
         return events if left is None else events.with_columns(left)
+
+    def _own_name(self, name: str) -> str:
+        return own_name(self._source.recognise.containers, self._source.leftovers.prefix, name)
 
     def _plan(self, frame: pl.DataFrame) -> Plan:
         key = frozenset(frame.schema.items())

@@ -16,6 +16,7 @@ import polars as pl
 from miharu.catalog import (
     CONTAINER_FIELDS,
     CONTAINER_MAP,
+    CONTAINER_NAMES,
     CONTAINER_TYPES,
     FieldCatalog,
     FieldDefinition,
@@ -23,6 +24,7 @@ from miharu.catalog import (
     LogSource,
     Lookups,
     SetValue,
+    own_name,
 )
 from miharu.core.columns import (
     EVENT_CREATED,
@@ -76,8 +78,9 @@ class Planner:
         self._source = source
         self._catalog = catalog
         self._lookups = lookups
+        self._converted: dict[str, pl.DataType] = {}
         self._implied = [
-            FieldMapping(name, (target,))
+            FieldMapping(name, (target,) if isinstance(target, str) else target)
             for container in source.recognise.containers
             for name, target in CONTAINER_MAP[container].items()
             if name not in source.leftovers.drop and name not in {mapping.field for mapping in source.maps}
@@ -96,6 +99,7 @@ class Planner:
                 candidates[name.removeprefix(SET)].append(pl.col(name))
         for mapping in (*self._source.maps, *self._implied, *self._adopted(schema)):
             self._add_mapping(mapping, schema, candidates, remains)
+        self._add_declared(schema, candidates, remains)
         for step in self._source.lookup:
             if step.field in schema:
                 translated = _text(step.field, schema).replace_strict(
@@ -146,13 +150,47 @@ class Planner:
                 targets = (*targets, "")
         remains[mapping.field] = Remains(mapping.field, targets, known.blocks)
 
+    def _add_declared(
+        self, schema: Schema, candidates: dict[str, list[pl.Expr]], remains: dict[str, Remains]
+    ) -> None:
+        """Give what a container keeps under a declared name its column, unless a map holds it unchanged."""
+        containers = self._source.recognise.containers
+        if not any(container in CONTAINER_NAMES for container in containers):
+            return
+        for name in schema:
+            target = own_name(containers, self._source.leftovers.prefix, name)
+            if target not in self._catalog or "" in remains.get(name, Remains(name)).targets:
+                continue
+            value = self._value(FieldMapping(name, (target,)), target, schema)
+            flags = [pl.col(f"{WHEN}{number}") for number in self._holding_blocks(name, schema)]
+            candidates[target].append(pl.when(~pl.any_horizontal(flags)).then(value) if flags else value)
+            remains[name] = Remains(name, ("",))
+
+    def _holding_blocks(self, name: str, schema: Schema) -> list[int]:
+        """Return the blocks whose map holds the column `name` unchanged."""
+        return [
+            number
+            for number, when in enumerate(self._source.when)
+            if f"{WHEN}{number}" in schema
+            and any(
+                mapping.field == name and not loses(schema[name], self._definition(target), mapping.convert)
+                for mapping in when.maps
+                for target in mapping.to
+            )
+        ]
+
     def _value(self, mapping: FieldMapping, target: str, schema: Schema) -> pl.Expr:
         field = self._definition(target)
         if not mapping.convert:
             return fit(pl.col(mapping.field), schema[mapping.field], field)
         converted = CONVERSIONS[mapping.convert](_text(mapping.field, schema))
-        dtype = pl.Series([None], dtype=pl.String).to_frame("v").select(CONVERSIONS[mapping.convert](pl.col("v"))).dtypes[0]
-        return fit(converted, dtype, field)
+        return fit(converted, self._dtype_of(mapping.convert), field)
+
+    def _dtype_of(self, conversion: str) -> pl.DataType:
+        if conversion not in self._converted:
+            made = pl.DataFrame({"v": [None]}, schema={"v": pl.String}).select(CONVERSIONS[conversion](pl.col("v")))
+            self._converted[conversion] = made.dtypes[0]
+        return self._converted[conversion]
 
     def _definition(self, name: str) -> FieldDefinition:
         field = self._catalog.get(name)

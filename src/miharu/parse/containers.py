@@ -19,6 +19,7 @@ from miharu.parse.pairs import LOOKS_LIKE_PAIRS, read_pairs
 from miharu.parse.syslog import read_syslog
 from miharu.parse.text import TEXT
 from miharu.parse.windows_shapes import flatten_windows
+from miharu.parse.windows_xml import read_windows_xml
 
 JSON_OBJECT: Final = r'^\s*\{\s*["}]'
 WINDOWS_XML: Final = r"^\s*(?:<\?xml|<Event[\s>])"
@@ -94,6 +95,12 @@ def open_json(records: pl.DataFrame, timezone: str) -> Opened:
     frames, rejects = read_json(records.drop(TEXT))
     windows, others = flatten_windows(frames, timezone)
     return Opened({"windows": windows, "json": others}, rejects)
+
+
+def open_windows_xml(records: pl.DataFrame, _timezone: str) -> Opened:
+    """Open Windows events in XML."""
+    windows, rejects = read_windows_xml(records.drop(TEXT))
+    return Opened({"windows": windows}, rejects)
 
 
 def open_syslog(records: pl.DataFrame, _timezone: str) -> Opened:

@@ -77,10 +77,16 @@ def _with_groups(frame: pl.DataFrame, text: pl.Series, form: Form) -> pl.DataFra
     added: list[pl.Series] = []
     if "(?P<" in form.pattern:
         groups = text.str.extract_groups(form.pattern).struct.unnest().get_columns()
-        added = [series for series in groups if series.null_count() < frame.height]
+        added = [series for series in map(_without_empty, groups) if series.null_count() < frame.height]
     if form.name:
         added.append(pl.Series(FORM, [form.name], dtype=pl.String).new_from_index(0, frame.height))
     return frame.with_columns(added)
+
+
+def _without_empty(series: pl.Series) -> pl.Series:
+    """Return a group's texts; one that matched nothing says nothing."""
+    empty = series == ""
+    return series.set(empty.fill_null(value=False), None) if empty.any() else series
 
 
 def read_keyvalue(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:

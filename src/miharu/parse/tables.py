@@ -9,16 +9,19 @@ from miharu.parse.containers import (
     Container,
     is_json_object,
     is_pairs,
+    is_windows_xml,
     open_json,
     open_line,
     open_pairs,
     open_syslog,
+    open_windows_xml,
 )
 from miharu.parse.readers import Reader, read_json_text, read_keyvalue, read_regex
 
 CONTAINERS: Final[tuple[Container, ...]] = (
     Container("evtx", None, open_json, formats=("evtx",)),
     Container("json", is_json_object, open_json),
+    Container("windows_xml", is_windows_xml, open_windows_xml),
     Container("syslog", None, open_syslog),
     Container("keyvalue", is_pairs, open_pairs),
     Container("line", None, open_line),
