@@ -2,5 +2,18 @@
 
 from miharu.store.client import Store
 from miharu.store.errors import StateError, StoreError, StoreLostError
+from miharu.store.ledger import Batch, Counts, KnownContent, Segment
+from miharu.store.state import State, Transaction
 
-__all__ = ["StateError", "Store", "StoreError", "StoreLostError"]
+__all__ = [
+    "Batch",
+    "Counts",
+    "KnownContent",
+    "Segment",
+    "State",
+    "StateError",
+    "Store",
+    "StoreError",
+    "StoreLostError",
+    "Transaction",
+]

@@ -7,8 +7,9 @@ the other in the order they were given.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -61,7 +62,9 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -151,7 +154,11 @@ class Store:
         return self._query(sql, params, settings, b"")
 
     def _query(
-        self, sql: str, params: Mapping[str, Any] | None, settings: Mapping[str, str | int | float] | None, body: wire.Body
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None,
+        settings: Mapping[str, str | int | float] | None,
+        body: wire.Body,
     ) -> pl.DataFrame:
         header = {"op": "query", "sql": sql + _settings_clause(settings), "params": _bound(params)}
         return framing.unpack(self._request(header, body).body)
@@ -161,10 +168,24 @@ class Store:
         statements = guard.connection_statements(self._settings, DATABASE, _USER_OUTPUT)
         return framing.unpack(self._request({"op": "readonly", "sql": sql, "statements": statements}).body)
 
-    def existing(self, ids: pl.DataFrame) -> set[str]:
+    def events(self, ids: Sequence[str], times: tuple[datetime, datetime] | None = None) -> pl.DataFrame:
+        """Return the events with these ids, all columns, oldest first; `times` (first, last) narrows where to look."""
+        if not ids:
+            return self.query("SELECT * FROM events LIMIT 0")
+        within = (
+            "`@timestamp` BETWEEN {first:DateTime64(6, 'UTC')} AND {last:DateTime64(6, 'UTC')} AND " if times else ""
+        )
+        return self.query(
+            f"SELECT * FROM events WHERE {within}`event.id` IN {{ids:Array(String)}} "  # noqa: S608 - bound values
+            "ORDER BY `@timestamp`, `event.id` LIMIT 1 BY `event.id`",
+            {"ids": list(ids), **(dict(zip(("first", "last"), times, strict=True)) if times else {})},
+        )
+
+    def existing(self, ids: pl.DataFrame, other_than: datetime | None = None) -> set[str]:
         """Return which events are stored already; `ids` has event.id, event.dataset and @timestamp (host.name may be).
 
-        Reads only the partitions and ranges of the primary key where such events can lie.
+        Reads only the partitions and ranges of the primary key where such events can lie. Events whose
+        `event.created` is `other_than` (those of one batch) do not count.
         """
         if ids.is_empty():
             return set()
@@ -172,20 +193,22 @@ class Store:
         times = given["@timestamp"]
         sql = (
             "SELECT DISTINCT `event.id` FROM events WHERE "
-            "`@timestamp` BETWEEN fromUnixTimestamp64Micro({low:Int64}, 'UTC') AND fromUnixTimestamp64Micro({high:Int64}, 'UTC') "
-            "AND `event.dataset` IN {datasets:Array(String)} "
+            "`@timestamp` BETWEEN {low:DateTime64(6, 'UTC')} AND {high:DateTime64(6, 'UTC')} AND "
+            " `event.dataset` IN {datasets:Array(String)} "
             "AND `@timestamp` IN (SELECT `@timestamp` FROM Python(given)) "
-            "AND `event.id` IN (SELECT `event.id` FROM Python(given))"
+            "AND `event.id` IN (SELECT `event.id` FROM Python(given)) "
+            "AND ({created:Nullable(DateTime64(6, 'UTC'))} IS NULL OR `event.created` != {created:Nullable(DateTime64(6, 'UTC'))})"
         )
-        moments = times.dt.timestamp("us")
-        params = {"low": moments.min(), "high": moments.max(), "datasets": given["event.dataset"].unique().to_list()}
+        params = {"low": times.min(), "high": times.max(), "datasets": given["event.dataset"].unique().to_list()}
+        params["created"] = other_than
         body = framing.stream(given)
         return set(self._query(sql, params, None, body)["event.id"].to_list())
 
     def columns(self, table: str) -> dict[str, str]:
         """Return names and engine types of a table's columns, in order."""
         rows = self.query(
-            "SELECT name, type FROM system.columns WHERE database = {db:String} AND table = {table:String} ORDER BY position",
+            "SELECT name, type FROM system.columns WHERE database = {db:String} AND table = {table:String} "
+            "ORDER BY position",
             {"db": DATABASE, "table": table},
         )
         return dict(rows.rows())
@@ -198,7 +221,8 @@ class Store:
         """Return the live parts: table, partition (`odd_time` for times outside the window), name, rows, bytes."""
         return self.query(
             "SELECT table, if(table = 'events' AND partition = '0', 'odd_time', partition) AS partition, name, rows, "
-            "bytes_on_disk AS bytes FROM system.parts WHERE active AND database = {db:String} ORDER BY table, partition, name",
+            "bytes_on_disk AS bytes FROM system.parts WHERE active AND database = {db:String} "
+            "ORDER BY table, partition, name",
             {"db": DATABASE},
         )
 
@@ -276,5 +300,6 @@ def _settings_clause(settings: Mapping[str, str | int | float] | None) -> str:
     if not settings:
         return ""
     return " SETTINGS " + ", ".join(
-        f"{name} = {value}" if not isinstance(value, str) else f"{name} = {literal(value)}" for name, value in settings.items()
+        f"{name} = {value}" if not isinstance(value, str) else f"{name} = {literal(value)}"
+        for name, value in settings.items()
     )

@@ -83,9 +83,13 @@ def _as_text(column: pl.Series) -> pl.Series:
         except pl.exceptions.PolarsError:
             items = column.list.explode(empty_as_null=False)
             text = _as_text(items)
-            return pl.DataFrame({"row": column}).select(
-                pl.col("row").list.eval(pl.element().replace_strict(items, text, return_dtype=pl.String))
-            )["row"].rename(column.name)
+            return (
+                pl.DataFrame({"row": column})
+                .select(pl.col("row").list.eval(pl.element().replace_strict(items, text, return_dtype=pl.String)))[
+                    "row"
+                ]
+                .rename(column.name)
+            )
     text = column.cast(pl.String, strict=False)
     if text.null_count() == column.null_count():
         return text
@@ -103,7 +107,7 @@ def _storable(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(columns)
 
 
-def _storable_column(name: str, kind: pl.DataType) -> pl.Expr:  # noqa: PLR0911 - one line per type
+def _storable_column(name: str, kind: pl.DataType) -> pl.Expr:
     column = pl.col(name)
     if kind in (pl.String, pl.Binary, pl.Int64, pl.UInt64, pl.Float64, pl.Boolean) or kind == UTC_MICROS:
         return column

@@ -88,7 +88,7 @@ def _start(places: Places, settings: Settings, grace: float) -> subprocess.Popen
         f"--grace={grace}",
     ]
     with places.log.open("ab") as log:
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603 - our own module and settings
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -13,7 +13,7 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "
 _QUOTED = str.maketrans({"'": "\\'"})
 
 
-def parameter(value: Any) -> str | None:  # noqa: ANN401 - whatever a column can hold
+def parameter(value: Any) -> str | None:
     """Return the bound form of text, number, bool, instant, None (for Nullable types) or a list of these."""
     if value is None:
         return None
@@ -29,7 +29,7 @@ def literal(value: str) -> str:
     return "'" + value.translate(_ESCAPES).translate(_QUOTED) + "'"
 
 
-def _element(value: Any) -> str:  # noqa: ANN401 - whatever a column can hold
+def _element(value: Any) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, str):
@@ -39,7 +39,7 @@ def _element(value: Any) -> str:  # noqa: ANN401 - whatever a column can hold
     return _plain(value)
 
 
-def _plain(value: Any) -> str:  # noqa: ANN401 - whatever a column can hold
+def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):

@@ -64,18 +64,18 @@ class Engine:
         key = str(self.main.query("SELECT partition_key FROM system.tables WHERE name = 'events'", "TSVRaw"))
         self.partition = "day" if "toYYYYMMDD" in key else "month"
 
-    def connect(self) -> Any:  # noqa: ANN401 - chdb has no types
+    def connect(self) -> Any:
         """Return a connection of its own: one connection serialises its statements."""
         connection = chdb.connect(self._address)
         connection.query(f"USE {tables.DATABASE}")
         connection.query(f"SET {_assignments(_CONNECTION_SETTINGS)}")
         return connection
 
-    def connect_plain(self) -> Any:  # noqa: ANN401 - chdb has no types
+    def connect_plain(self) -> Any:
         """Return a connection nothing was set on yet."""
         return chdb.connect(self._address)
 
-    def add_columns(self, connection: Any, table: str, columns: dict[str, str]) -> None:  # noqa: ANN401
+    def add_columns(self, connection: Any, table: str, columns: dict[str, str]) -> None:
         """Add the columns a table lacks."""
         with self._altering:
             known = self._columns.setdefault(table, set())
@@ -113,7 +113,10 @@ class Conversation:
         except QueryError as error:
             return {"error": "query", "text": str(error), "position": error.position, "hint": error.hint}, b""
         except (chdb.ChdbError, RuntimeError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-            return {"error": "store", "text": f"{type(error).__name__}: {error}" if _is_ours(error) else str(error)}, b""
+            return {
+                "error": "store",
+                "text": f"{type(error).__name__}: {error}" if _is_ours(error) else str(error),
+            }, b""
 
     def _hello(self, _header: dict[str, Any], _body: wire.Body) -> tuple[dict[str, Any], bytes]:
         return {"pid": os.getpid(), "data": self._engine.data, "partition": self._engine.partition}, b""
@@ -136,7 +139,8 @@ class Conversation:
             piece = rows.slice(begin, length)
             settings = {**_INSERT_SETTINGS, "insert_deduplication_token": _text(token)}
             connection.query(
-                f"INSERT INTO {name} ({columns}) SELECT {columns} FROM Python(piece) SETTINGS {_assignments(settings)}"
+                f"INSERT INTO {name} ({columns}) SELECT {columns} FROM Python(piece) "  # noqa: S608 - quoted names
+                f"SETTINGS {_assignments(settings)}"
             )
             del piece
         return {"rows": rows.num_rows}, b""
@@ -160,7 +164,7 @@ class Conversation:
         self._stop()
         return {}, b""
 
-    def _connection(self) -> Any:  # noqa: ANN401 - chdb has no types
+    def _connection(self) -> Any:
         if self._sql is None:
             self._sql = self._engine.connect()
         return self._sql

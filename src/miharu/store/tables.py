@@ -75,12 +75,15 @@ REJECT_COLUMNS: Final[dict[str, str]] = {
 }
 
 _TEXT_INDEX: Final = (
-    "INDEX {index} {column} TYPE text(tokenizer = splitByNonAlpha, preprocessor = lower({column})) GRANULARITY 100000000"
+    "INDEX {index} {column} TYPE text(tokenizer = splitByNonAlpha, preprocessor = lower({column})) "
+    "GRANULARITY 100000000"
 )
 _SETTINGS: Final = {
     # How many tokens of inserts each table remembers: far more than one crash can leave pending.
     "non_replicated_deduplication_window": "20000",
     "allow_nullable_key": "1",
+    # `event.category` and `event.type` are two lists, not two parts of one nested `event`.
+    "share_nested_offsets": "0",
     "parts_to_delay_insert": "1000",
     "parts_to_throw_insert": "3000",
     # With few rows per part one file per part is enough; thousands of small parts stay cheap.
@@ -108,9 +111,7 @@ def create_statements(partition: str) -> list[str]:
     ]
     return [
         f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic",
-        _create(
-            "events", EVENT_COLUMNS, indexes, f"if({odd}, 0, {unit}({time}))", (EVENT_DATASET, HOST, TIMESTAMP)
-        ),
+        _create("events", EVENT_COLUMNS, indexes, f"if({odd}, 0, {unit}({time}))", (EVENT_DATASET, HOST, TIMESTAMP)),
         _create(
             "findings",
             FINDING_COLUMNS,
@@ -127,9 +128,7 @@ def add_column(table: str, name: str, kind: str) -> str:
     return f"ALTER TABLE {DATABASE}.{table} ADD COLUMN IF NOT EXISTS {_column(name, kind)}"
 
 
-def _create(
-    table: str, columns: Mapping[str, str], indexes: list[str], partition: str, order: tuple[str, ...]
-) -> str:
+def _create(table: str, columns: Mapping[str, str], indexes: list[str], partition: str, order: tuple[str, ...]) -> str:
     parts = [*(_column(name, kind) for name, kind in columns.items()), *indexes]
     settings = ", ".join(f"{name} = {value}" for name, value in _SETTINGS.items())
     return (

@@ -1,0 +1,89 @@
+"""Alerts ↔ rows of the state database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Select, select, tuple_
+
+from miharu.core.alert import Alert
+from miharu.core.errors import OperatorError
+from miharu.core.finding import LEVELS
+from miharu.store.state_tables import ALERTS
+from miharu.store.upserts import upsert
+
+RuleEntity = tuple[str, str]
+
+_NAMES: Final = tuple(field.name for field in fields(Alert))
+_COLUMNS: Final = tuple(ALERTS.c[name] for name in _NAMES)
+_CHANGING: Final = (*(name for name in _NAMES if name != "id"), "updated")
+_KEYS_AT_ONCE: Final = 300
+_SHOWN: Final = 5
+_HEX: Final = re.compile(r"[0-9a-f]+")
+
+
+def upsert_alerts(connection: Connection, alerts: Iterable[Alert], now: datetime) -> None:
+    """Write alerts; one whose id is there is replaced, save when it was made."""
+    rows: list[dict[str, Any]] = [{**asdict(alert), "created": now, "updated": now} for alert in alerts]
+    upsert(connection, ALERTS, rows, _CHANGING)
+
+
+def live_alerts(connection: Connection, keys: Collection[RuleEntity]) -> dict[RuleEntity, list[Alert]]:
+    """Return the alerts of each (rule id, entity) that no other took the place of, by their start."""
+    found: dict[RuleEntity, list[Alert]] = {key: [] for key in keys}
+    wanted = list(found)
+    for begin in range(0, len(wanted), _KEYS_AT_ONCE):
+        some = wanted[begin : begin + _KEYS_AT_ONCE]
+        query = select(*_COLUMNS).where(
+            tuple_(ALERTS.c.rule_id, ALERTS.c.entity).in_(some), ALERTS.c.state != "superseded"
+        )
+        for alert in _read(connection, query.order_by(ALERTS.c.first, ALERTS.c.id)):
+            found[alert.rule_id, alert.entity].append(alert)
+    return found
+
+
+def list_alerts(
+    connection: Connection,
+    *,
+    state: str | None,
+    rule_id: str | None,
+    level: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int | None,
+) -> list[Alert]:
+    """Return alerts that pass every filter given, the latest first; `level` is the least severe one wanted."""
+    query = select(*_COLUMNS).order_by(ALERTS.c.last.desc(), ALERTS.c.id)
+    if state is not None:
+        query = query.where(ALERTS.c.state == state)
+    if rule_id is not None:
+        query = query.where(ALERTS.c.rule_id == rule_id)
+    if level is not None:
+        query = query.where(ALERTS.c.rule_level.in_(LEVELS[LEVELS.index(level) :]))
+    if since is not None:
+        query = query.where(ALERTS.c.last >= since)
+    if until is not None:
+        query = query.where(ALERTS.c.first <= until)
+    return _read(connection, query if limit is None else query.limit(limit))
+
+
+def alert(connection: Connection, start: str) -> Alert | None:
+    """Return the alert whose id is `start` or alone begins with it. Raises OperatorError where several do."""
+    if not _HEX.fullmatch(start):
+        return None
+    query = select(*_COLUMNS).where(ALERTS.c.id.startswith(start)).order_by(ALERTS.c.id).limit(_SHOWN + 1)
+    found = _read(connection, query)
+    if len(found) > 1:
+        shown = ", ".join(each.id for each in found[:_SHOWN])
+        message = f"several alerts have an id that starts with {start}: {shown}{', …' if len(found) > _SHOWN else ''}"
+        raise OperatorError(message)
+    return found[0] if found else None
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[Alert]:
+    rows: Sequence[Row[Any]] = connection.execute(query).all()
+    return [Alert(**row._asdict()) for row in rows]

@@ -1,0 +1,49 @@
+"""A database → the same database with the tables of this version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from miharu.store.errors import StateError
+
+HEAD: Final = "r0001"
+"""The newest revision in `migrations/versions`."""
+
+_VERSIONS: Final = "alembic_version"
+
+
+def bring_up_to_date(engine: Engine) -> None:
+    """Run the migrations a database lacks, all in one transaction.
+
+    Raises StateError where a newer version of miharu has been at it.
+    """
+    with engine.begin() as connection:
+        if _revision(connection) != HEAD:
+            _migrate(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(_VERSIONS):
+        return None
+    found: str | None = connection.execute(text(f"SELECT version_num FROM {_VERSIONS}")).scalar()  # noqa: S608
+    return found
+
+
+def _migrate(connection: Connection) -> None:
+    # Alembic takes a while to import and is hardly ever needed.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        message = f"the state database was made by another version of miharu ({error}); use that version or a newer one"
+        raise StateError(message) from error

@@ -1,0 +1,190 @@
+"""The state of a data folder: what was imported, what is under way, which alerts there are; every change a transaction.
+
+SQLite (`state.db`, write-ahead log, every commit synced to disk) unless a PostgreSQL address is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from miharu.core.alert import Alert
+from miharu.core.clock import Clock, system_clock
+from miharu.store import alerts, ledger, schema
+from miharu.store.errors import StateError
+from miharu.store.ledger import Batch, Counts, Fingerprint, KnownContent, Segment
+
+_BUSY_MILLISECONDS: Final = 30_000
+
+
+class Transaction:
+    """Changes that become true together, when the `with` block of `State.transaction` ends well."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def finish_batch(self, token: str, added: Mapping[str, Counts]) -> None:
+        """Mark a batch stored and move its files on; `added`: file key → rows. Raises StateError if not pending."""
+        ledger.finish_batch(self._connection, token, added)
+
+    def live_alerts(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[Alert]]:
+        """Return the alerts of each (rule id, entity) that no other took the place of, by their start."""
+        return alerts.live_alerts(self._connection, keys)
+
+    def upsert_alerts(self, changed: Iterable[Alert]) -> None:
+        """Write alerts; one whose id is there is replaced, save when it was made."""
+        alerts.upsert_alerts(self._connection, changed, self._clock())
+
+
+class State:
+    """The transactional state of one data folder; safe to use from several threads and processes."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    @classmethod
+    def open(cls, data: Path, url: str | None = None, clock: Clock = system_clock) -> Self:
+        """Open the state of a data folder, or of a database by URL; its tables are made or brought up to date.
+
+        Raises StateError where it cannot be opened.
+        """
+        data.mkdir(parents=True, exist_ok=True)
+        place = url or f"sqlite:///{data.resolve() / 'state.db'}"
+        try:
+            engine = create_engine(place)
+            if engine.dialect.name == "sqlite":
+                event.listen(engine, "connect", _prepare_sqlite)
+                event.listen(engine, "begin", _begin_sqlite)
+            schema.bring_up_to_date(engine)
+        except ArgumentError as error:
+            message = "the address of the state database is not one; write postgresql+psycopg://user@host/database"
+            raise StateError(message) from error
+        except DBAPIError as error:
+            message = f"the state database {place if url is None else 'given'} cannot be opened: {error.orig}"
+            raise StateError(message) from error
+        return cls(engine, clock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Give a transaction: committed, durably, at the end of the block; undone where the block raises."""
+        with self._connection() as connection:
+            yield Transaction(connection, self._clock)
+
+    # -- ledger ------------------------------------------------------------------------------------
+
+    def lookup(self, heads: Mapping[int, str]) -> list[KnownContent]:
+        """Return known contents that a new one may equal or continue (same head), smallest first."""
+        with self._connection() as connection:
+            return ledger.lookup(connection, heads)
+
+    def register(self, file_key: str, path: str, scan: Fingerprint) -> None:
+        """Write down a content of a file; of one that is known already, where it was seen last."""
+        with self._connection() as connection:
+            ledger.register(connection, file_key, path, scan, self._clock())
+
+    def counts(self, file_key: str) -> Counts:
+        """Return how many rows of a file are stored."""
+        with self._connection() as connection:
+            return ledger.counts(connection, file_key)
+
+    def paths(self, file_keys: Collection[str]) -> dict[str, str]:
+        """Return where the longest content of each file was seen last."""
+        with self._connection() as connection:
+            return ledger.paths(connection, file_keys)
+
+    def begin_batch(self, segments: Sequence[Segment]) -> Batch:
+        """Write a batch down, durably, before anything of it is stored.
+
+        Raises StateError where a segment is stored or under way already (two imports of one file at once).
+        """
+        with self._connection() as connection:
+            return ledger.begin_batch(connection, segments, self._clock())
+
+    def finish_batch(self, token: str, added: Mapping[str, Counts]) -> None:
+        """Mark a batch stored in a transaction of its own; see `Transaction.finish_batch`."""
+        with self._connection() as connection:
+            ledger.finish_batch(connection, token, added)
+
+    def pending_batches(self) -> list[Batch]:
+        """Return batches begun and not finished, oldest first: to be read and inserted again, token and all."""
+        with self._connection() as connection:
+            return ledger.pending_batches(connection)
+
+    # -- alerts ------------------------------------------------------------------------------------
+
+    def upsert_alerts(self, changed: Iterable[Alert]) -> None:
+        """Write alerts in a transaction of their own."""
+        with self.transaction() as transaction:
+            transaction.upsert_alerts(changed)
+
+    def alerts_for(self, rule_id: str, entity: str) -> list[Alert]:
+        """Return the alerts of one rule and entity that no other took the place of, by their start."""
+        with self.transaction() as transaction:
+            return transaction.live_alerts([(rule_id, entity)])[rule_id, entity]
+
+    def list_alerts(
+        self,
+        *,
+        state: str | None = None,
+        rule_id: str | None = None,
+        level: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+    ) -> list[Alert]:
+        """Return alerts that pass every filter given, the latest first; `level` is the least severe one wanted."""
+        with self._connection() as connection:
+            return alerts.list_alerts(
+                connection, state=state, rule_id=rule_id, level=level, since=since, until=until, limit=limit
+            )
+
+    def alert(self, start: str) -> Alert | None:
+        """Return the alert whose id is `start` or alone begins with it. Raises OperatorError where several do."""
+        with self._connection() as connection:
+            return alerts.alert(connection, start)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except DatabaseError as error:
+            message = f"the state database refused: {error.orig}"
+            raise StateError(message) from error
+
+
+def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
+    # The driver's own transactions would begin too late to keep two writers apart.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

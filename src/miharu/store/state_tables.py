@@ -1,0 +1,109 @@
+"""The tables of the transactional state, as SQLAlchemy knows them; `migrations` makes and changes them.
+
+Instants are 64-bit microseconds since 1970 in the database (every engine keeps them exactly, whatever the year) and
+aware UTC datetimes in Python.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime kept as microseconds since 1970, UTC."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """Refuse naive datetimes."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = "an instant needs a time zone"
+            raise ValueError(message)
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give an aware datetime."""
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+METADATA: Final = MetaData()
+
+FILES: Final = Table(
+    "files",
+    METADATA,
+    Column("file_key", String(32), primary_key=True),
+    # Positions in the unit of the file's format: everything before `committed` is stored, before `claimed` begun.
+    Column("committed", BigInteger, nullable=False),
+    Column("claimed", BigInteger, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("rejects", BigInteger, nullable=False),
+)
+
+CONTENTS: Final = Table(
+    "contents",
+    METADATA,
+    Column("file_key", String(32), ForeignKey("files.file_key"), primary_key=True),
+    Column("size", BigInteger, primary_key=True),
+    Column("digest", String(32), primary_key=True),
+    Column("head_bytes", Integer, nullable=False),
+    Column("head_digest", String(32), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("last_seen", Instant, nullable=False),
+    Index("contents_by_head", "head_bytes", "head_digest"),
+)
+
+BATCHES: Final = Table(
+    "batches",
+    METADATA,
+    Column("token", String(32), primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("segments", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created", Instant, nullable=False),
+    Index("batches_by_state", "state", "number"),
+)
+
+ALERTS: Final = Table(
+    "alerts",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("rule_id", Text, nullable=False),
+    Column("rule_name", Text, nullable=False),
+    Column("rule_level", String(16), nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("first", Instant, nullable=False),
+    Column("last", Instant, nullable=False),
+    Column("first_finding", String(32), nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("superseded_by", String(32)),
+    Column("created", Instant, nullable=False),
+    Column("updated", Instant, nullable=False),
+    Index("alerts_by_rule", "rule_id", "entity", "last"),
+    Index("alerts_by_state", "state", "last"),
+)
