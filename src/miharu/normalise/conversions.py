@@ -90,8 +90,8 @@ def address_domain(value: pl.Expr) -> pl.Expr:
 
 
 def basename(value: pl.Expr) -> pl.Expr:
-    """Return what follows the last slash or backslash of a path."""
-    return value.str.extract(r"([^/\\]+)[/\\]*$")
+    """Return what follows the last slash or backslash of a path, null for `-`."""
+    return pl.when(value != "-").then(value.str.extract(r"([^/\\]+)[/\\]*$"))
 
 
 def dirname(value: pl.Expr) -> pl.Expr:

@@ -10,6 +10,8 @@ from typing import Final
 
 import polars as pl
 
+from miharu.normalise.lists import distinct_lists
+
 RELATED: Final[Mapping[str, tuple[str, ...]]] = {
     "related.ip": (
         "source.ip",
@@ -72,8 +74,8 @@ def with_shared_fields(batch: pl.DataFrame, version: str) -> pl.DataFrame:
         _default("event.kind", pl.lit("event"), present),
         *_network(present),
     ]
-    related = [_related(name, columns, present) for name, columns in RELATED.items()]
-    return batch.with_columns([expr for expr in (*first, *related) if expr is not None])
+    related = [_related(name, columns, batch) for name, columns in RELATED.items()]
+    return batch.with_columns(*first, *(series for series in related if series is not None))
 
 
 def _default(name: str, value: pl.Expr, present: frozenset[str]) -> pl.Expr:
@@ -108,14 +110,19 @@ def _address_family(ends: list[pl.Expr], present: frozenset[str]) -> list[pl.Exp
     return [_default("network.type", kind, present)]
 
 
-def _related(name: str, columns: tuple[str, ...], present: frozenset[str]) -> pl.Expr | None:
-    """Gather distinct values into a list; null where there are none."""
-    own = [pl.col(name)] if name in present else []
-    used = [pl.col(column) for column in columns if column in present]
+def _related(name: str, columns: tuple[str, ...], batch: pl.DataFrame) -> pl.Series | None:
+    """Gather distinct values into a list; null where there are none. A list that is there already comes first."""
+    used = [batch.get_column(column) for column in columns if column in batch.columns]
+    used = [series for series in used if series.null_count() < len(series)]
+    lists = [series.name for series in used if series.dtype != pl.String]
+    lists += [name] if name in batch.columns else []
     if not used:
         return None
-    if len(used) == 1 and not own:
-        return pl.when(used[0].is_not_null()).then(pl.concat_list(used[0])).alias(name)
-    everything = pl.concat_list([*(one.fill_null([]) for one in own), *used])
-    distinct = everything.list.drop_nulls().list.unique(maintain_order=True)
-    return pl.when(distinct.list.len() > 0).then(distinct).alias(name)
+    if not lists:
+        return distinct_lists(used).alias(name)
+    scalars = [series for series in used if series.dtype == pl.String]
+    parts = [pl.col(column).fill_null([]) for column in lists]
+    with_scalars = batch.select(lists).with_columns(distinct_lists(scalars).alias("\n")) if scalars else batch
+    parts += [pl.col("\n").fill_null([])] if scalars else []
+    both = pl.concat_list(parts).list.drop_nulls().list.unique(maintain_order=True)
+    return with_scalars.select(pl.when(both.list.len() > 0).then(both).alias(name)).to_series()

@@ -5,7 +5,7 @@ Work is done once per distinct text where texts repeat. Years 1601 to 2999 (and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeAlias
@@ -70,12 +70,32 @@ def read_times(
         if isinstance(series.dtype, pl.Datetime):
             found = _filled(found, _as_utc(series, timezone))
             continue
-        text = series.cast(pl.String, strict=False)
-        for wanted in spec.formats:
-            if not found.null_count():
-                return found
-            read = formats[wanted] if wanted in formats else _strftime(wanted)
-            found = _filled(found, read(text, context))
+        if found.null_count():
+            text = series.cast(pl.String, strict=False)
+            found = _filled(found, _read_texts(text, spec.formats, formats, context))
+    return found
+
+
+def _read_texts(
+    text: pl.Series, wanted: Sequence[str], formats: Mapping[str, TimeFormat], context: TimeContext
+) -> pl.Series:
+    """Read texts by the first format that can; each distinct one once where nothing else decides."""
+    if context.zone is None and _repeats(text) and context.reference.n_unique() == 1:
+        keys = text.unique()
+        once = TimeContext(context.reference.head(1).new_from_index(0, len(keys)), None, context.timezone, context.zones)
+        return _mapped_back(text, keys, _read_texts_each(keys, wanted, formats, once))
+    return _read_texts_each(text, wanted, formats, context)
+
+
+def _read_texts_each(
+    text: pl.Series, wanted: Sequence[str], formats: Mapping[str, TimeFormat], context: TimeContext
+) -> pl.Series:
+    found = pl.Series([None], dtype=UTC_MICROS).new_from_index(0, len(text))
+    for name in wanted:
+        if not found.null_count():
+            break
+        read = formats[name] if name in formats else _strftime(name)
+        found = _filled(found, read(text, context))
     return found
 
 
@@ -253,11 +273,19 @@ def _as_utc(series: pl.Series, timezone: str) -> pl.Series:
 
 
 def _per_distinct(text: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    if len(text) < _SAMPLE or text.head(_SAMPLE).n_unique() * 2 > _SAMPLE:
+    if not _repeats(text):
         return read(text)
     keys = text.unique()
-    table = pl.DataFrame([keys.alias("text"), read(keys).alias("time")])
-    joined = text.alias("text").to_frame().join(table, on="text", how="left", maintain_order="left")
+    return _mapped_back(text, keys, read(keys))
+
+
+def _repeats(text: pl.Series) -> bool:
+    return len(text) >= _SAMPLE and text.head(_SAMPLE).n_unique() * 2 <= _SAMPLE
+
+
+def _mapped_back(text: pl.Series, keys: pl.Series, times: pl.Series) -> pl.Series:
+    table = pl.DataFrame([keys.alias("text"), times.alias("time")])
+    joined = text.alias("text").to_frame().join(table, on="text", how="left", nulls_equal=True, maintain_order="left")
     return joined.get_column("time")
 
 

@@ -97,9 +97,9 @@ def open_json(records: pl.DataFrame, timezone: str) -> Opened:
     return Opened({"windows": windows, "json": others}, rejects)
 
 
-def open_windows_xml(records: pl.DataFrame, _timezone: str) -> Opened:
+def open_windows_xml(records: pl.DataFrame, timezone: str) -> Opened:
     """Open Windows events in XML."""
-    windows, rejects = read_windows_xml(records.drop(TEXT))
+    windows, rejects = read_windows_xml(records.drop(TEXT), timezone)
     return Opened({"windows": windows}, rejects)
 
 
