@@ -177,6 +177,7 @@ def text_chunks(
         return
     if window.data:
         yield from builder.flush()
+        builder.begin = place
     yield from builder.add_reject(place, place, fault.reason, fault.detail, window.data)
     yield from builder.flush()
 

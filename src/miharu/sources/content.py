@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Protocol
@@ -135,6 +136,7 @@ class SpooledContent:
 
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, mode="w+b")  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
         self.size = 0
         self.raw_size = 0
 

@@ -63,6 +63,7 @@ class JsonCutter:
         self._window: TextWindow | None = None
         self._why = self._detail = ""
         self._spans: list[tuple[Positions, Positions, Positions]] = []
+        self._single: list[tuple[int, int]] = []
         self._kept: list[Kept] = []
 
     def cut(self, window: TextWindow, added: bytes) -> Cut:
@@ -141,7 +142,7 @@ class JsonCutter:
                 self._break("a bracket is closed that is not open", place)
                 return
             if self._state != "envelope end":
-                self._add(data, np.array([self._pending]), np.array([place + 1]), np.array([place + 1]))
+                self._add_one(data, self._pending, place + 1)
             self._state, self._pending = "between", place + 1
 
     def _take_items(self, data: bytes, commas: Positions, close: int | None) -> None:
@@ -167,7 +168,22 @@ class JsonCutter:
             long[0], self._too_long = True, False
         for index in np.flatnonzero(long).tolist():
             self._keep_pieces(data, int(starts[index]), int(stops[index]), int(afters[index]))
+        self._take_single()
         self._spans.append((starts[~long], stops[~long], afters[~long]))
+
+    def _take_single(self) -> None:
+        """Turn documents found one by one into spans."""
+        if self._single:
+            found = np.array(self._single, dtype=np.int64)
+            self._spans.append((found[:, 0], found[:, 1], found[:, 1]))
+            self._single = []
+
+    def _add_one(self, data: bytes, start: int, stop: int) -> None:
+        if self._too_long or stop - start > self._limit:
+            self._keep_pieces(data, start, stop, stop)
+            self._too_long = False
+        else:
+            self._single.append((start, stop))
 
     def _keep_long(self, data: bytes, *, final: bool) -> None:
         """Keep whole pieces of an item that is too long already, or of what cannot be read any more."""
@@ -206,6 +222,7 @@ class JsonCutter:
         self._detail = f"{why} (byte {found}); the records before are read, the rest is kept as it is"
 
     def _collect(self, data: bytes) -> Cut:
+        self._take_single()
         used = min(self._pending, len(data))
         if not self._spans:
             return Cut(used=used, kept=self._kept)

@@ -95,7 +95,7 @@ def _are_documents(first: bytes, text: bytes, documents: list[bytes]) -> bool:
 
 def _read(text: bytes, shape: Shape) -> tuple[list[bytes], bool]:
     """Return the records of the first bytes, and whether text that is not JSON follows a document."""
-    window = TextWindow(StreamOver(io.BytesIO(text)), "utf-8", 0, len(text))
+    window = TextWindow(StreamOver(io.BytesIO(text)), "utf-8", 0, len(text) + 1)
     cutter = JsonCutter(shape, len(text), len(text))
     cut = cutter.cut(window, window.fill())
     spans = zip(cut.starts.tolist(), cut.stops.tolist(), strict=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 MIB: Final = 1 << 20
 
-BLOCK_BYTES: Final = 4 * MIB
+BLOCK_BYTES: Final = 2 * MIB
 """Content is read in blocks of this size."""
 
 PIECE_BYTES: Final = 16 * MIB

@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from miharu.sources.content import Fault
-from miharu.sources.cut import LONGEST_TAIL, NO_SPANS, Cut, Kept, filled, piece_ends, pieces
+from miharu.sources.cut import BLANK, LONGEST_TAIL, NO_SPANS, Cut, Kept, filled, piece_ends, pieces
 from miharu.sources.event_xml import EVENT_TAG, Event, find_events, hold_markup, replace_lines
 from miharu.sources.textcoding import Positions, TextWindow
 
 _LF, _CR = 10, 13
+_BEFORE_EVENTS: Final = np.isin(np.arange(256), np.frombuffer(BLANK + b"<", dtype=np.uint8))
 
 
 class LineCutter:
@@ -57,7 +58,7 @@ class LineCutter:
         """Put Windows events in place of the lines they cover; hold back what cannot be decided yet."""
         data = window.data
         events: list[Event] = []
-        if EVENT_TAG in data:
+        if _may_hold_events(data, spans[0], used):
             events, hold = find_events(data, begin, self._limit, final=window.final)
             used = max([used, *(event.after for event in events[-1:])])
             used = used if hold is None else min(used, hold)
@@ -93,6 +94,13 @@ class LineCutter:
     def _too_long(self, data: bytes, start: int, stop: int, after: int) -> list[Kept]:
         detail = f"the line is longer than {self._limit} bytes; raise max_record_bytes to read it as one record"
         return pieces(data, start, stop, after, self._piece, ("too_long", detail))
+
+
+def _may_hold_events(data: bytes, starts: Positions, used: int) -> bool:
+    """Say whether an event can begin a line: looking at first characters is quicker than at all."""
+    array = np.frombuffer(data, dtype=np.uint8)
+    possible = _BEFORE_EVENTS[array[starts]].any() or (used < len(data) and _BEFORE_EVENTS[array[used]])
+    return bool(possible) and EVENT_TAG in data
 
 
 def line_spans(data: bytes, *, final: bool) -> tuple[Positions, Positions, Positions]:
