@@ -107,8 +107,12 @@ def open_syslog(records: pl.DataFrame, _timezone: str) -> Opened:
     """Open lines with a syslog header; the others are the rest."""
     found, rest = read_syslog(records.get_column(TEXT))
     base = records.drop(TEXT)
-    frames = [base[rows].hstack(fields) for rows, fields in found]
+    frames = [_rows(base, rows).hstack(fields) for rows, fields in found]
     return Opened({"syslog": frames}, rest=records[rest])
+
+
+def _rows(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    return frame if len(rows) == frame.height else frame[rows]
 
 
 def open_pairs(records: pl.DataFrame, _timezone: str) -> Opened:
