@@ -22,10 +22,11 @@ def distinct_lists(columns: Sequence[pl.Series]) -> pl.Series:
     ends = np.zeros(height + 1, dtype=np.int64)
     np.cumsum(counts, out=ends[1:])
     values = _values(columns, keep, ends)
+    # Arrow arrays are made by Polars: `pyarrow.array` would import pandas, 0.7 s.
     array = pa.LargeListArray.from_arrays(
-        pa.array(ends),
+        pl.Series(ends).to_arrow(),
         values.to_arrow(compat_level=pl.CompatLevel.newest()),
-        mask=pa.array(counts == 0),
+        mask=pl.Series(counts == 0).to_arrow(),
     )
     return pl.Series(pl.from_arrow(array))
 
