@@ -48,7 +48,7 @@ class Checker:
         """Return the conditions of `{field: …, <test>: …}`."""
         section.only("field", *TESTS)
         section.require("field")
-        tests = [name for name in section.keys() if name in TESTS]
+        tests = [name for name in section.names() if name in TESTS]
         if not tests:
             section.fault("field", "no test", f"one of {', '.join(TESTS)}")
         return [self._condition(section, section.text("field") or "", test, test) for test in tests]
@@ -57,14 +57,14 @@ class Checker:
         """Return the conditions of `{field: value | list | {test: value}, …}`."""
         inner = section.section(key)
         found: list[Condition] = []
-        for name in inner.keys() if inner else ():
+        for name in inner.names() if inner else ():
             assert inner is not None
             node = inner.node(name)
             if isinstance(node, MappingNode):
                 tests = inner.section(name)
                 assert tests is not None
                 tests.only(*TESTS)
-                found.extend(self._condition(tests, name, test, test) for test in tests.keys() if test in TESTS)
+                found.extend(self._condition(tests, name, test, test) for test in tests.names() if test in TESTS)
             else:
                 found.append(self._condition(inner, name, "in", name))
         return tuple(found)
@@ -77,7 +77,7 @@ class Checker:
         if isinstance(node, MappingNode):
             inner = section.section(key)
             assert inner is not None
-            names = [(inner, name) for name in inner.keys()]
+            names = [(inner, name) for name in inner.names()]
         else:
             names = [(section, key)]
         found = []
@@ -91,7 +91,7 @@ class Checker:
         """Return the mappings at `map`."""
         inner = section.section("map")
         found: list[FieldMapping] = []
-        for name in inner.keys() if inner else ():
+        for name in inner.names() if inner else ():
             assert inner is not None
             node = inner.node(name)
             if isinstance(node, MappingNode):
@@ -109,7 +109,7 @@ class Checker:
         """Return the values at `set`, which must fit their fields."""
         inner = section.section("set")
         found: dict[str, SetValue] = {}
-        for name in inner.keys() if inner else ():
+        for name in inner.names() if inner else ():
             assert inner is not None
             self.target(inner, name, name)
             if name in self.catalog:
@@ -123,7 +123,8 @@ class Checker:
         formats = section.texts("formats")
         for name in formats:
             if "%" not in name and name not in TIME_FORMATS:
-                section.fault_choice("formats", name, TIME_FORMATS, f"one of {', '.join(TIME_FORMATS)}, or a text with %")
+                known = f"one of {', '.join(TIME_FORMATS)}, or a text with %"
+                section.fault_choice("formats", name, TIME_FORMATS, known)
         return formats
 
     def _condition(self, section: Section, field: str, test: str, key: str) -> Condition:
@@ -180,7 +181,8 @@ class Checker:
             pl.Series(["", None]).str.contains(pattern)
             names = [group for group in pl.Series([""]).str.extract_groups(pattern).struct.fields if group.isdigit()]
         except ComputeError as error:
-            section.fault(key, repr(pattern), "a regular expression of Rust's regex", str(error).strip().split("\n")[-1])
+            reason = str(error).strip().split("\n")[-1]
+            section.fault(key, repr(pattern), "a regular expression of Rust's regex", reason)
             return
         if names and "(?P<" in pattern:
             section.fault(key, "a group without a name", "(?P<name>…) or (?:…)")

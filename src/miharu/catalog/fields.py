@@ -143,7 +143,7 @@ def _read_schema(path: Path, issues: list[ContentIssue]) -> dict[str, FieldDefin
 
 
 def _read_vendor(section: Section, fields: dict[str, FieldDefinition]) -> None:
-    for name in section.keys():
+    for name in section.names():
         written = section.text(name)
         if written is None:
             continue

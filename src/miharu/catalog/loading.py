@@ -136,7 +136,7 @@ def _read_step(section: Section, check: Checker) -> ReadStep:
         section.fault_choice("reader", reader, READERS, f"one of {', '.join(READERS)}")
     patterns: dict[str, tuple[Form, ...]] = {}
     inner = section.section("patterns")
-    for key in inner.keys() if inner else ():
+    for key in inner.names() if inner else ():
         assert inner is not None
         forms = check.forms(inner, key)
         patterns.update(dict.fromkeys(key.split("|"), forms))
@@ -189,7 +189,7 @@ def _sample(section: Section, check: Checker) -> Sample:
     if "refuse" not in section and not isinstance(expect, dict):
         section.fault("expect", "nothing", "the complete event, or `refuse: true`")
     inner = section.section("expect")
-    for name in inner.keys() if inner else ():
+    for name in inner.names() if inner else ():
         assert inner is not None
         if name != "fields":
             check.target(inner, name, name)

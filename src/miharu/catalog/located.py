@@ -16,7 +16,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from miharu.core.errors import ContentIssue
 
-Value: TypeAlias = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
+Value: TypeAlias = str | int | float | bool | list["Value"] | dict[str, "Value"] | None
 
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG: Final = "tag:yaml.org,2002:"
@@ -61,7 +61,7 @@ class Section:
     def __contains__(self, name: object) -> bool:
         return name in self._values
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """Return the keys in the order of the file."""
         return list(self._values)
 

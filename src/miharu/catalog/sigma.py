@@ -164,7 +164,7 @@ def _scopes(section: Section, name: str) -> dict[str, Scope]:
     if inner is None:
         return {}
     found: dict[str, Scope] = {}
-    for key in inner.keys():  # noqa: SIM118 - a Section is not a dict
+    for key in inner.names():
         node = inner.node(key)
         if isinstance(node, MappingNode) and {str(item.value) for item, _ in node.value} <= set(_SCOPE_KEYS):
             scope = inner.section(key)
@@ -211,7 +211,7 @@ def _fields(section: Section) -> dict[str, FieldTarget]:
     if inner is None:
         return {}
     found: dict[str, FieldTarget] = {}
-    for name in inner.keys():  # noqa: SIM118 - a Section is not a dict
+    for name in inner.names():
         node = inner.node(name)
         if isinstance(node, MappingNode):
             every = inner.section(name)

@@ -87,6 +87,7 @@ CONTAINER_MAP: Final[dict[str, dict[str, str | tuple[str, ...]]]] = {
         "System.Provider": ("event.provider", "winlog.provider_name"),
         "System.ProviderGuid": "winlog.provider_guid",
         "System.EventID": ("event.code", "winlog.event_id"),
+        "System.Qualifiers": "winlog.qualifiers",
         "System.Version": "winlog.version",
         "System.Level": "winlog.level",
         "System.Task": "winlog.task_id",

@@ -17,6 +17,7 @@ Conversion: TypeAlias = Callable[[pl.Expr], pl.Expr]
 _NANOS: Final = 1_000_000_000
 # RFC 3986 appendix B, with user information and port apart.
 _AUTHORITY: Final = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^@/?#]*@)?(\[[^\]/?#]*\]|[^:/?#]*)(?::([0-9]+))?"
+_CLOCK: Final = r"^([0-9]+):([0-9]{2}):([0-9]{2})$"
 _TRUE: Final = ("true", "1", "yes", "on", "t", "y")
 _FALSE: Final = ("false", "0", "no", "off", "f", "n")
 _DIRECTIONS: Final = {"in": "inbound", "out": "outbound", "incoming": "inbound", "outgoing": "outbound"}
@@ -122,7 +123,7 @@ def duration(nanos: int) -> Conversion:
 def duration_clock(value: pl.Expr) -> pl.Expr:
     """Return `h:mm:ss` in nanoseconds; the hours may exceed a day."""
     hours, minutes, seconds = (
-        value.str.extract(r"^([0-9]+):([0-9]{2}):([0-9]{2})$", group).cast(pl.Int64, strict=False) for group in (1, 2, 3)
+        value.str.extract(_CLOCK, group).cast(pl.Int64, strict=False) for group in (1, 2, 3)
     )
     return (hours * 3600 + minutes * 60 + seconds) * _NANOS
 

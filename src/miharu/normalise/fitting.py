@@ -61,16 +61,16 @@ def _fit_one(value: pl.Expr, dtype: pl.DataType, field: FieldDefinition) -> pl.E
     if wanted == UTC_MICROS:
         return _fit_date(value, dtype)
     if dtype == pl.String:
-        if wanted == pl.Int64:
-            return integer(value)
-        if wanted == pl.Float64:
-            return value.cast(pl.Float64, strict=False)
-        return boolean(value)
-    if wanted == pl.String:
-        return value.cast(pl.String, strict=False)
+        return _fit_text(value, wanted)
     if wanted == pl.Int64 and dtype.is_float():
         return pl.when(value == value.floor()).then(value).cast(pl.Int64, strict=False)
     return value.cast(wanted, strict=False)
+
+
+def _fit_text(value: pl.Expr, wanted: pl.DataType | type[pl.DataType]) -> pl.Expr:
+    if wanted == pl.Int64:
+        return integer(value)
+    return value.cast(pl.Float64, strict=False) if wanted == pl.Float64 else boolean(value)
 
 
 def _fit_date(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:

@@ -41,9 +41,11 @@ def encode(columns: Sequence[pl.Series], name_of: Callable[[str], str]) -> pl.Se
     full = [series for series in columns if not series.null_count()]
     if full:
         parts.append(_members(full, name_of))
-    for series in columns:
-        if 0 < series.null_count() < len(series):
-            parts.append(pl.when(pl.col(series.name).is_not_null()).then(_members([series], name_of)))
+    parts.extend(
+        pl.when(pl.col(series.name).is_not_null()).then(_members([series], name_of))
+        for series in columns
+        if 0 < series.null_count() < len(series)
+    )
     if not parts:
         return None
     joined = parts[0] if len(parts) == 1 else pl.concat_str(parts, separator=",", ignore_nulls=True)

@@ -44,7 +44,7 @@ _BIG: Final = 1024
 _WIDTH: Final = 400
 """Columns of a stack of small frames: beyond, filling what each lacks costs more than another pass."""
 _PLANS: Final = 512
-_EMPTY: Final = {
+_EMPTY: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     RECORD_ROW: pl.UInt32,
     TIMESTAMP: UTC_MICROS,
     EVENT_ID: pl.String,
@@ -145,7 +145,7 @@ class _Maker:
         for spec in specs:
             if time.null_count():
                 read = read_times(frame, spec, TIME_FORMATS, self._timezone, self._zones)
-                used = next((name for name in spec.fields if name in frame.columns), "") if not used else used
+                used = used or next((name for name in spec.fields if name in frame.columns), "")
                 time = read if time.null_count() == len(time) else time.fill_null(read)
         told = used if not time.null_count() else ""
         return time.fill_null(frame.get_column(RECORD_REFERENCE)).alias(TIMESTAMP), told

@@ -83,10 +83,8 @@ def _default(name: str, value: pl.Expr, present: frozenset[str]) -> pl.Expr:
 
 
 def _network(present: frozenset[str]) -> list[pl.Expr]:
-    found: list[pl.Expr] = []
-    for name in ("network.transport", "network.protocol"):
-        if name in present:
-            found.append(pl.col(name).str.to_lowercase())
+    words = ("network.transport", "network.protocol")
+    found = [pl.col(name).str.to_lowercase() for name in words if name in present]
     if "network.transport" in present:
         number = pl.col("network.transport").str.to_lowercase().replace_strict(TRANSPORT_NUMBERS, default=None)
         found.append(_default("network.iana_number", number, present))

@@ -82,7 +82,8 @@ def _read_texts(
     """Read texts by the first format that can; each distinct one once where nothing else decides."""
     if context.zone is None and _repeats(text) and context.reference.n_unique() == 1:
         keys = text.unique()
-        once = TimeContext(context.reference.head(1).new_from_index(0, len(keys)), None, context.timezone, context.zones)
+        reference = context.reference.head(1).new_from_index(0, len(keys))
+        once = TimeContext(reference, None, context.timezone, context.zones)
         return _mapped_back(text, keys, _read_texts_each(keys, wanted, formats, once))
     return _read_texts_each(text, wanted, formats, context)
 
@@ -260,11 +261,14 @@ def _in_zone(naive: pl.Series, timezone: str) -> pl.Series:
     """Attach a zone. An hour that exists twice is the first; one that is skipped counts as if it were not."""
     if timezone == "UTC":
         return naive.dt.replace_time_zone("UTC")
-    local = naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+    local = _attached(naive, timezone)
     if local.null_count() > naive.null_count():
-        hour = timedelta(hours=1)
-        local = local.fill_null((naive + hour).dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null"))
+        local = local.fill_null(_attached(naive + timedelta(hours=1), timezone))
     return local.dt.convert_time_zone("UTC")
+
+
+def _attached(naive: pl.Series, timezone: str) -> pl.Series:
+    return naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
 
 
 def _as_utc(series: pl.Series, timezone: str) -> pl.Series:

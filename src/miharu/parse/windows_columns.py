@@ -218,7 +218,12 @@ def _system(frame: pl.DataFrame, dialect: Dialect) -> list[pl.Expr]:
                 words.replace_strict(_AUDIT_KEYWORDS, default=None, return_dtype=pl.String).alias("System.Keywords")
             )
         if "Rendering.Level" in have and "System.Level" not in have:
-            columns.append(_level(pl.col("Rendering.Level")).alias("System.Level"))
+            # The auditing of the Security channel logs at level 0, which Windows words like level 4.
+            level = _level(pl.col("Rendering.Level"))
+            if "Rendering.Keywords" in have:
+                is_audit = pl.col("Rendering.Keywords").str.to_lowercase().is_in(list(_AUDIT_KEYWORDS))
+                level = pl.when(is_audit).then(pl.lit("0")).otherwise(level)
+            columns.append(level.alias("System.Level"))
     return columns
 
 

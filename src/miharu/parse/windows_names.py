@@ -143,6 +143,7 @@ def canonical_names(names: Iterable[str], dialect: Dialect) -> dict[str, str]:
     A canonical name is given once; of several that claim it the first in the dialect's table gets it, the
     others keep their own (in the flat dialect they are event data: an event may have a `ProcessID` too).
     """
+    names = list(names)
     name_of, order = _NAMERS[dialect], _ORDERS[dialect]
     given: dict[str, str] = {}
     taken: set[str] = set()
@@ -150,6 +151,8 @@ def canonical_names(names: Iterable[str], dialect: Dialect) -> dict[str, str]:
         wanted = name_of(name)
         if wanted is None:
             continue
+        if wanted == "System.ProcessID" and dialect == "flat" and "ThreadID" not in names:
+            wanted = f"EventData.{name}"  # the record's head gives process and thread, or neither
         if wanted in taken:
             own = f"EventData.{name}" if dialect in ("flat", "nxlog") else name
             wanted = own if own not in taken else f"{own}.{len(taken)}"
