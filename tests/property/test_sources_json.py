@@ -65,7 +65,12 @@ def test_items_of_an_envelope(items, others, indent, block):
     assert (kept, ending) == ([], None)
 
 
-@given(st.lists(OBJECTS | st.lists(VALUES, max_size=3), max_size=6), STYLES, st.sampled_from([b"", b"\n", b" ,\r\n"]), st.integers(2, 40))
+@given(
+    st.lists(OBJECTS | st.lists(VALUES, max_size=3), max_size=6),
+    STYLES,
+    st.sampled_from([b"", b"\n", b" ,\r\n"]),
+    st.integers(2, 40),
+)
 def test_documents_one_after_another(documents, indent, between, block):
     data = between.join(dump(document, indent) for document in documents)
     records, kept, ending = cut(data, Shape("documents"), block)
@@ -86,7 +91,11 @@ def test_a_broken_off_array_gives_the_items_before_and_says_so(items, indent, da
 
 
 @settings(deadline=None)
-@given(st.binary(max_size=120) | st.text(alphabet='{}[]",:\\ \n1ax', max_size=80).map(str.encode), st.integers(2, 50), st.integers(4, 60))
+@given(
+    st.binary(max_size=120) | st.text(alphabet='{}[]",:\\ \n1ax', max_size=80).map(str.encode),
+    st.integers(2, 50),
+    st.integers(4, 60),
+)
 def test_no_bytes_make_a_reader_raise_or_lose_anything(data, block, record):
     file = SourceFile("a", datetime(2024, 1, 1, tzinfo=UTC), Bytes(data), Limits(block=block, record=record))
     scan = file.scan([0, 3, len(data)])
@@ -97,7 +106,7 @@ def test_no_bytes_make_a_reader_raise_or_lose_anything(data, block, record):
         for byte in b"1ax":
             assert kept.count(byte) == data.count(byte)
     for chunk in chunks:
-        again = [c for c in file.chunks(scan.digest, chunk.begin, chunk.end, rows=3)]
+        again = list(file.chunks(scan.digest, chunk.begin, chunk.end, rows=3))
         assert [c.records.equals(chunk.records) for c in again] == [True]
         assert [c.rejects.equals(chunk.rejects) for c in again] == [True]
 

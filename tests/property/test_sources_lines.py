@@ -17,8 +17,20 @@ ALPHABET = st.sampled_from([b"\n", b"\r", b"\r\n", b" ", b"\t", b"a", b"bc", b"\
 TEXT = st.lists(ALPHABET, max_size=60).map(b"".join) | st.binary(max_size=80)
 XMLNS = b"<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'>"
 EVENT_PARTS = st.sampled_from(
-    [XMLNS + b"<System/></Event>", XMLNS + b"\n<System>\n</System>\r\n</Event>", b"<Events>", b"</Events>", b"\n", b"\r\n"]
-    + [b"text", b"<?xml version='1.0'?>", XMLNS + b"\n<Broken>", b"<Event>\n<System></System></Event>", b" ", b"<Event x='1'/>"]
+    [
+        XMLNS + b"<System/></Event>",
+        XMLNS + b"\n<System>\n</System>\r\n</Event>",
+        b"<Events>",
+        b"</Events>",
+        b"\n",
+        b"\r\n",
+        b"text",
+        b"<?xml version='1.0'?>",
+        XMLNS + b"\n<Broken>",
+        b"<Event>\n<System></System></Event>",
+        b" ",
+        b"<Event x='1'/>",
+    ]
 )
 
 
@@ -97,7 +109,9 @@ def test_windows_events_resume_after_any_record(data, rows):
     records = [row for chunk in chunks for row in chunk.records.select("record.offset", "record.raw").iter_rows()]
     for chunk in chunks:
         again = [
-            row for more in file.chunks(KEY, begin=chunk.end) for row in more.records.select("record.offset", "record.raw").iter_rows()
+            row
+            for more in file.chunks(KEY, begin=chunk.end)
+            for row in more.records.select("record.offset", "record.raw").iter_rows()
         ]
         assert again == [row for row in records if row[0] >= chunk.end]
 
@@ -123,7 +137,10 @@ def test_chunks_read_again_give_the_same_records_and_ids(data, rows, block, reco
 @given(st.text(alphabet="ab\n\r é漢😀", max_size=40), st.sampled_from(["utf-16-le", "utf-16-be"]), st.integers(1, 4))
 def test_utf16_gives_the_lines_of_its_text_at_their_own_offsets(text, encoding, rows):
     data = ("\ufeff" + text).encode(encoding)
-    expected = [(2 + len(text.encode("utf-8")[:offset].decode("utf-8").encode(encoding)), raw) for offset, raw in naive(text.encode())]
+    expected = [
+        (2 + len(text.encode("utf-8")[:offset].decode("utf-8").encode(encoding)), raw)
+        for offset, raw in naive(text.encode())
+    ]
     file = file_of(data, block=6)
     chunks = list(file.chunks(KEY, rows=rows))
     rows_read = [row for chunk in chunks for row in chunk.records.select("record.offset", "record.raw").iter_rows()]

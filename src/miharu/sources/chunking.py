@@ -219,9 +219,7 @@ class _Wanted:
     afters: Positions
 
 
-def _add_records(
-    builder: ChunkBuilder, window: TextWindow, wanted: _Wanted, first: int, last: int
-) -> Iterator[Chunk]:
+def _add_records(builder: ChunkBuilder, window: TextWindow, wanted: _Wanted, first: int, last: int) -> Iterator[Chunk]:
     if first < last:
         starts, stops = wanted.cut.starts[first:last], wanted.cut.stops[first:last]
         raws = raw_series(window.data, starts, stops)

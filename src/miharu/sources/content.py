@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import threading
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,33 +35,39 @@ class Stream(Protocol):
     fault: Fault | None
 
     @property
-    def raw_position(self) -> int: ...
+    def raw_position(self) -> int:
+        """Return how many bytes of the outermost file this took."""
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes; none at the end or at a fault."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back what is open."""
 
 
 class SeekableStream(Stream, Protocol):
     """A stream that can start over anywhere."""
 
-    def seek(self, position: int) -> None: ...
+    def seek(self, position: int) -> None:
+        """Go on at `position`."""
 
 
 class Content(Protocol):
     """Something that can be read from its beginning as often as needed."""
 
-    def open(self) -> Stream: ...
+    def open(self) -> Stream:
+        """Return a stream from the beginning."""
 
 
 class SeekableContent(Protocol):
     """Content of known size whose streams can be positioned."""
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Return how many bytes there are."""
 
-    def open(self) -> SeekableStream: ...
+    def open(self) -> SeekableStream:
+        """Return a stream from the beginning."""
 
 
 def advance(stream: Stream, size: int) -> int:
@@ -137,13 +144,15 @@ class SpooledContent:
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, mode="w+b")  # noqa: SIM115
         weakref.finalize(self, self._file.close)
+        self._lock = threading.Lock()
         self.size = 0
         self.raw_size = 0
 
     def write(self, block: bytes) -> None:
         """Append a block."""
-        self._file.seek(self.size)
-        self.size += self._file.write(block)
+        with self._lock:
+            self._file.seek(self.size)
+            self.size += self._file.write(block)
 
     def open(self) -> SeekableStream:
         """Return a stream with a position of its own."""
@@ -151,8 +160,9 @@ class SpooledContent:
 
     def read_at(self, position: int, size: int) -> bytes:
         """Return up to `size` bytes from `position`."""
-        self._file.seek(position)
-        return self._file.read(size)
+        with self._lock:
+            self._file.seek(position)
+            return self._file.read(size)
 
 
 class SliceContent:

@@ -74,9 +74,8 @@ def pieces(data: bytes, start: int, stop: int, after: int, size: int, why: tuple
     """Cut `[start, stop)` into pieces of at most `size` bytes; `why` is reason and detail."""
     cuts = [start, *piece_ends(data, start, stop, size), stop]
     ends = [*cuts[1:-1], after]
-    return [
-        Kept(begin, end, resume, *why) for begin, end, resume in zip(cuts[:-1], cuts[1:], ends, strict=True) if begin < end
-    ]
+    found = zip(cuts[:-1], cuts[1:], ends, strict=True)
+    return [Kept(begin, end, resume, *why) for begin, end, resume in found if begin < end]
 
 
 def filled(data: bytes, starts: Positions, stops: Positions) -> Positions:

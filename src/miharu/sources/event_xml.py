@@ -1,8 +1,9 @@
 """Text that holds Windows events in XML → the place of each event, however many lines it covers.
 
-An event starts with an `<Event>` element of Microsoft's event schema at the beginning of a line (or right after another
-event or an opening tag) and ends with `</Event>`, or before the next event, or at the end of content. An `<Event` behind
-other text on its line belongs to that line. The declaration and the `<Events>` root around events are no records.
+An event starts with an `<Event>` element of Microsoft's event schema at the beginning of a line (or right after
+another event or an opening tag) and ends with `</Event>`, or before the next event, or at the end of content. An
+`<Event` behind other text on its line belongs to that line. The declaration and the `<Events>` root around events are
+no records.
 https://learn.microsoft.com/windows/win32/wes/eventschema-schema
 """
 

@@ -59,7 +59,8 @@ def natural_ids(texts: pl.Series, file_key: str, ordinals: np.ndarray[tuple[int]
     nameless = parts.select(pl.all_horizontal(pl.all().is_null())).to_series()
     if not nameless.any():
         return ids
-    return pl.select(pl.when(nameless).then(record_ids(file_key, ordinals.astype(np.uint64))).otherwise(ids)).to_series()
+    places = record_ids(file_key, ordinals.astype(np.uint64))
+    return pl.select(pl.when(nameless).then(places).otherwise(ids)).to_series()
 
 
 def _add(builder: ChunkBuilder, texts: list[str], after: int) -> Iterator[Chunk]:

@@ -92,8 +92,9 @@ def _read_chunk(chunk: bytes, position: int) -> Iterator[Rendered | Damage]:
     if len(chunk) < CHUNK_BYTES:
         place = position + len(chunk)
         yield Damage(place, "evtx_file", f"the file ends at byte {place}, within a chunk; copy it again", b"")
-    elif total + sum(slot.number is None for slot in slots) < count <= _MOST_RECORDS:
-        detail = f"the chunk at byte {position} should hold {count} records, {count - total} of them are not there"
+    elif max(total, len(slots)) < count <= _MOST_RECORDS:
+        lost = count - max(total, len(slots))
+        detail = f"the chunk at byte {position} should hold {count} records, {lost} of them are not there"
         yield Damage(position, "evtx_record", detail, b"")
 
 
@@ -156,7 +157,7 @@ def _walk(chunk: bytes) -> Iterator[_Slot]:
     """Yield the records of a chunk by their headers, and the bytes between them that are none."""
     free = _CHUNK_HEADER.unpack_from(chunk.ljust(_FIRST_RECORD, b"\0"))[7]
     known = chunk.startswith(_CHUNK_MAGIC) and _FIRST_RECORD <= free <= CHUNK_BYTES
-    end = min(len(chunk), free) if known else len(chunk.rstrip(b"\0"))
+    end = min(len(chunk), free if known else -(-len(chunk.rstrip(b"\0")) // 8) * 8)
     position = _FIRST_RECORD
     while position < end:
         slot = _slot(chunk, position, end)
@@ -198,9 +199,7 @@ def _repaired(chunk: bytes, slots: list[_Slot]) -> bytes:
     last = slots[-1].begin if slots else _FIRST_RECORD
     data[:_FIRST_RECORD] = bytes(_FIRST_RECORD)
     first = min(numbers)
-    _CHUNK_HEADER.pack_into(
-        data, 0, _CHUNK_MAGIC, first, max(numbers), first, max(numbers), 128, last, free, 0
-    )
+    _CHUNK_HEADER.pack_into(data, 0, _CHUNK_MAGIC, first, max(numbers), first, max(numbers), 128, last, free, 0)
     for slot in slots:
         if slot.number is None and slot.end - slot.begin >= _LEAST_RECORD:
             _RECORD_HEADER.pack_into(data, slot.begin, _RECORD_MAGIC, slot.end - slot.begin, _NOT_USED)

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from miharu.core.errors import OperatorError
-from miharu.sources.archives import Member, is_tar, tar_members, zip_members
+from miharu.sources.archives import Member, is_tar, tar_members
 from miharu.sources.content import Content, Fault, FileContent, NoContent, SeekableContent, SpooledContent
 from miharu.sources.limits import DEFAULT_LIMITS, MIB, Limits
 from miharu.sources.source_file import SourceFile, read_head, unreadable
 from miharu.sources.unpack import PackedContent, compression_of
+from miharu.sources.zips import ZIP_MAGIC, zip_members
 
 _MAGIC_BYTES: Final = 512
-_ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP_MTIME: Final = struct.Struct("<4xI")
 
 
@@ -121,7 +121,7 @@ def _open(found: _Found, limits: Limits, budget: _Budget) -> Iterator[SourceFile
     if not head and fault is None:
         return
     compression = compression_of(head)
-    packed = compression is not None or head.startswith(_ZIP) or is_tar(head)
+    packed = compression is not None or head.startswith(ZIP_MAGIC) or is_tar(head)
     if not packed or found.depth >= limits.depth:
         yield SourceFile(found.label, found.modified, found.content, limits)
     elif compression is not None:
@@ -136,7 +136,7 @@ def _open(found: _Found, limits: Limits, budget: _Budget) -> Iterator[SourceFile
 
 def _open_members(found: _Found, head: bytes, limits: Limits, budget: _Budget) -> Iterator[SourceFile]:
     content, fault = _seekable(found.content, found.label, budget)
-    if head.startswith(_ZIP):
+    if head.startswith(ZIP_MAGIC):
         members = zip_members(content, found.label, limits)
     else:
         members = tar_members(content, found.label, fault)

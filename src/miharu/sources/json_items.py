@@ -228,4 +228,3 @@ class JsonCutter:
             return Cut(used=used, kept=self._kept)
         starts, stops, afters = (np.concatenate(part).astype(np.int64) for part in zip(*self._spans, strict=True))
         return Cut(starts, stops, afters, used, self._kept)
-

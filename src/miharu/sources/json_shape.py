@@ -20,7 +20,26 @@ from miharu.sources.textcoding import TextWindow
 
 _DOCUMENTS: Final = Shape("documents")
 _ENVELOPE_KEYS: Final = frozenset(
-    ["records", "value", "items", "logevents", "events", "results", "entries", "logs", "data", "rows", "hits", "objects", "alerts", "findings", "incidents", "detections", "messages", "activities"]
+    [
+        "records",
+        "value",
+        "items",
+        "events",
+        "logevents",
+        "results",
+        "entries",
+        "logs",
+        "data",
+        "rows",
+        "hits",
+        "objects",
+        "alerts",
+        "findings",
+        "incidents",
+        "detections",
+        "messages",
+        "activities",
+    ]
 )
 _EVENT_WORDS: Final = ("time", "date", "stamp", "severity", "level", "message")
 """A scalar member whose name holds such a word belongs to an event, not to an envelope."""
@@ -117,9 +136,8 @@ def _load_until(text: bytes, marks: Marks, index: int) -> Any:
     for kind in marks.kinds[:index].tolist():
         if kind in (OPEN_OBJECT, OPEN_ARRAY):
             closers.append(CLOSE_OBJECT if kind == OPEN_OBJECT else CLOSE_ARRAY)
-        elif kind in (CLOSE_OBJECT, CLOSE_ARRAY):
-            if not closers or closers.pop() != kind:
-                return None
+        elif kind != COMMA and (not closers or closers.pop() != kind):
+            return None
     return _load(text[: int(marks.positions[index])] + bytes(reversed(closers)))
 
 

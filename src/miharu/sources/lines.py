@@ -6,6 +6,8 @@ pieces of fixed size, so that memory stays bounded and reading may resume at any
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from miharu.sources.content import Fault

@@ -97,8 +97,8 @@ class SourceFile:
         """Yield the records from position `begin` to `end` (default: the end of content) in chunks.
 
         `begin` is 0 or the end of an earlier chunk. A chunk holds at most `rows` records and rejects, or 64 MiB;
-        reading the same positions again gives the same chunk. A chunk whose begin equals its end holds only the reject for
-        content that breaks off there.
+        reading the same positions again gives the same chunk. A chunk whose begin equals its end holds only the reject
+        for content that breaks off there.
         """
         if end is not None and end <= begin:
             for chunk in self.chunks(file_key, begin, None, rows):

@@ -27,12 +27,12 @@ def name_at(offset, name):
 def element(out, name, inner):
     """Write `<name>inner</name>` in binary XML (MS-EVEN6, 2.2.12) without attributes."""
     begin = len(out)
-    out += b"\x01" + struct.pack("<HI", 0xFFFF, 0)
+    out += b"\x01" + struct.pack("<I", 0)
     out += name_at(len(out), name)
     out += b"\x02"
     inner(out)
     out += b"\x04"
-    struct.pack_into("<I", out, begin + 3, len(out) - begin - 7)
+    struct.pack_into("<I", out, begin + 1, len(out) - begin - 5)
 
 
 def text(value):

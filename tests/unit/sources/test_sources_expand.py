@@ -112,7 +112,7 @@ def test_a_truncated_stream_gives_what_it_holds_and_continues_later(tmp_path, ki
     assert noise[:end].endswith(b"\n")
     assert noise[end : scan.size] == reject["reject.raw"]
     # The same with an end given, as an import that fixed the size before reading does.
-    again = [chunk for chunk in file.chunks(KEY, 0, scan.size)]
+    again = list(file.chunks(KEY, 0, scan.size))
     assert [c.rejects.equals(d.rejects) and c.records.equals(d.records) for c, d in zip(chunks, again, strict=True)]
     for chunk in chunks:
         (replay,) = file.chunks(KEY, chunk.begin, chunk.end)
@@ -152,7 +152,9 @@ def test_a_gzip_with_a_wrong_checksum_gives_everything_and_says_so(tmp_path):
 def test_archives_nest_and_members_have_their_own_times(tmp_path):
     inner = zip_of({"deep/x.log": b"deep\n", "empty": b""})
     path = tmp_path / "all.bin"
-    path.write_bytes(gzip.compress(tar_of({"d/a.log": b"one\n", "d/b.gz": gzip.compress(b"two\n", mtime=0), "c.zip": inner})))
+    path.write_bytes(
+        gzip.compress(tar_of({"d/a.log": b"one\n", "d/b.gz": gzip.compress(b"two\n", mtime=0), "c.zip": inner}))
+    )
     files = {file.path: file for file in expand([path])}
     assert list(files) == [f"{path}!d/a.log", f"{path}!d/b.gz", f"{path}!c.zip!deep/x.log"]
     assert files[f"{path}!d/a.log"].modified == datetime.fromtimestamp(1_700_000_000, UTC)

@@ -92,7 +92,12 @@ def test_utf16_becomes_utf8(tmp_path, encoding):
 
 @pytest.mark.parametrize(
     "data",
-    [bytes(range(256)) * 40, b"\x00" * 3000, b"MZ\x90\x00\x03\x00\x00\x00\x04" + bytes(200), b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00"],
+    [
+        bytes(range(256)) * 40,
+        b"\x00" * 3000,
+        b"MZ\x90\x00\x03\x00\x00\x00\x04" + bytes(200),
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00",
+    ],
 )
 def test_binary_content_is_kept_whole(tmp_path, data):
     _, raws, rejects = parse(tmp_path, data)
@@ -151,7 +156,9 @@ def test_a_growing_json_file_goes_on_before_the_broken_item(tmp_path):
     chunks = list(file.chunks(KEY))
     path.write_bytes(b'{\n "a": 1\n}\n{\n "b": 2\n}\n')
     (file,) = expand([path])
-    assert [raw for chunk in file.chunks(KEY, begin=chunks[-1].end) for raw in chunk.records["record.raw"]] == [b'{\n "b": 2\n}']
+    assert [raw for chunk in file.chunks(KEY, begin=chunks[-1].end) for raw in chunk.records["record.raw"]] == [
+        b'{\n "b": 2\n}'
+    ]
 
 
 @pytest.mark.parametrize(
