@@ -9,6 +9,7 @@ from functools import cache
 
 import polars as pl
 import pytest
+
 from miharu.catalog import LogSource, Sample, load_fields, load_logsources
 from miharu.core.columns import LEFTOVERS, RECORD_SCHEMA
 from miharu.normalise import Normaliser

@@ -18,6 +18,8 @@ from miharu.catalog import TESTS, Condition, LogSource, apply_test
 _FEW: Final = 8
 """A column is tested once per distinct value if it has fewer than one in this many."""
 
+_SAMPLE: Final = 256
+
 _COST: Final = {test: cost for cost, test in enumerate(TESTS)}
 
 
@@ -138,8 +140,7 @@ class _Columns:
     def _distinct_of(self, name: str, series: pl.Series) -> pl.Series | None:
         """Return the column's distinct values at first sight, None where they are many."""
         if name not in self._distinct:
-            sample = series.head(256).n_unique() if len(series) > 256 else 0
-            many = sample > 256 // 2
+            many = len(series) > _SAMPLE and series.head(_SAMPLE).n_unique() * 2 > _SAMPLE
             distinct = series if many else series.unique().drop_nulls()
             self._distinct[name] = distinct
         distinct = self._distinct[name]

@@ -48,7 +48,10 @@ _RFC5424: Final = rf"""(?xs)^(?P<head>
 _SD_PAIRS: Final = r'(?s)(?:^|\])(\[[^\s=\]"]+)|([^\s=\]"]+)="((?:[^"\\]|\\.)*)"'
 
 _LEVEL_WORDS: Final = frozenset(
-    "TRACE DEBUG INFO NOTICE WARN WARNING ERROR ERR CRITICAL CRIT FATAL ALERT EMERG PANIC SEVERE".split()
+    {
+        *("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR"),
+        *("CRITICAL", "CRIT", "FATAL", "ALERT", "EMERG", "PANIC", "SEVERE"),
+    }
 )
 _SEVERITIES: Final = 8
 _MAX_PRIORITY: Final = 191
