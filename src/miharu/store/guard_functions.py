@@ -60,7 +60,7 @@ geoDistance geohashDecode geohashEncode greatCircleAngle greatCircleDistance gre
 halfMD5 has hasAll hasAllToken hasAllTokens hasAny hasAnyToken hasAnyTokens hasPhrase hasSubsequence
 hasSubsequenceCaseInsensitive hasSubsequenceCaseInsensitiveUTF8 hasSubsequenceUTF8 hasSubstr hasToken
 hasTokenCaseInsensitive hasTokenCaseInsensitiveOrNull hasTokenOrNull hex hilbertDecode hilbertEncode hiveHash HMAC
-HOUR hypot icebergHash identity if ifNotFinite ifNull ilike in indexOf indexOfAssumeSorted INET6_ATON INET6_NTOA
+HOUR hypot icebergHash identity if ifNotFinite ifNull ilike in indexHint indexOf indexOfAssumeSorted INET6_ATON INET6_NTOA
 INET_ATON INET_NTOA initcap initcapUTF8 instr intDiv intDivOrNull intDivOrZero intExp10 intExp2 intHash32 intHash64
 IPv4CIDRToRange IPv4NumToString IPv4NumToStringClassC IPv4StringToNum IPv4StringToNumOrDefault IPv4StringToNumOrNull
 IPv4ToIPv6 IPv6CIDRToRange IPv6NumToString IPv6StringToNum IPv6StringToNumOrDefault IPv6StringToNumOrNull isASCII
