@@ -121,7 +121,7 @@ def _decode_one(at: int, raw: bytes, broken: list[tuple[int, str]]) -> Any:
         try:
             return _decode_leniently(raw)
         except (ValueError, RecursionError):
-            broken.append((at, f"{error.msg} at byte {error.pos}"))
+            broken.append((at, f"{error.msg} at position {error.pos}"))
             return None
 
 

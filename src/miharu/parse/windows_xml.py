@@ -12,6 +12,7 @@ kept as far as it goes if its number could be read; `System.Damage` then tells w
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 from xml.etree import ElementTree as ET
@@ -26,8 +27,10 @@ from miharu.parse.windows_shapes import flatten_windows
 SLICE_ROWS: Final = 4096
 MAX_DEPTH: Final = 16
 
+# Char of XML 1.0, 2.2
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_FORBIDDEN_REFERENCE: Final = re.compile(r"&#(?:x0*(?:1?[0-8bcefBCEF]|1[9adAD]|ff[fF][eEfF])|0*(?:[0-8]|1[124-9]|2\d|3[01]));")
+_REFERENCE: Final = re.compile(r"&#(?:x([0-9A-Fa-f]+)|([0-9]+));")
+_DIGITS: Final = 10
 _REPLACEMENT: Final = "\ufffd"
 _DATA_SECTIONS: Final = frozenset({"EventData", "ProcessingErrorData", "DebugData", "BinaryEventData"})
 
@@ -67,8 +70,10 @@ def _event(text: str) -> _Event:
     if "<!DOCTYPE" in text[: text.find("<Event")]:
         raise _Refused("it declares a document type, which no event does")
     root, damage = _tree(text)
-    if damage and _has_forbidden(text):
-        root, damage = _tree(_FORBIDDEN_REFERENCE.sub(_REPLACEMENT, _FORBIDDEN.sub(_REPLACEMENT, text)))
+    if damage:
+        plain = _REFERENCE.sub(_permitted, _FORBIDDEN.sub(_REPLACEMENT, text))
+        if plain != text:
+            root, damage = _tree(plain)
     if root is None or _local(root.tag) != "Event":
         raise _Refused(damage or "its outermost element is not Event")
     event = dict(_fields(root))
@@ -98,8 +103,11 @@ def _tree(text: str) -> tuple[ET.Element | None, str]:
     return root, damage
 
 
-def _has_forbidden(text: str) -> bool:
-    return bool(_FORBIDDEN.search(text) or _FORBIDDEN_REFERENCE.search(text))
+def _permitted(reference: re.Match[str]) -> str:
+    """Return a character reference as it is if XML permits the character."""
+    hexadecimal, decimal = reference.groups()
+    code = int(hexadecimal, 16) if hexadecimal else int(decimal[:_DIGITS])
+    return reference[0] if code <= sys.maxunicode and not _FORBIDDEN.match(chr(code)) else _REPLACEMENT
 
 
 def _fields(root: ET.Element) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from miharu.catalog import Condition, Leftovers, LogSource, Recognition
+from miharu.parse.recognition import recognise
+
+
+def source(name: str, *where: Condition) -> LogSource:
+    return LogSource(name, "", "", "", "", "", 0, Recognition(("line",), where), Leftovers("x"))
+
+
+def claims(frames: list[pl.DataFrame], *sources: LogSource) -> dict[str, list[object]]:
+    found: dict[str, list[object]] = {}
+    for claim in recognise(frames, sources):
+        found.setdefault(claim.source.id, []).extend(claim.frame.get_column("n").to_list())
+    return {name: sorted(rows, key=int) for name, rows in found.items()}  # type: ignore[call-overload]
+
+
+LINES = pl.DataFrame({"n": range(6), "m": ["one door", "a door", None, "DOOR", "two", "door two"]})
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows"),
+    [
+        (Condition("m", "in", ("two", "DOOR")), [3, 4]),
+        (Condition("m", "starts", ("one", "door")), [0, 5]),
+        (Condition("m", "ends", ("door",)), [0, 1]),
+        (Condition("m", "contains", ("door",)), [0, 1, 5]),
+        (Condition("m", "matches", ("^.+ door$", "^DO+R$")), [0, 1, 3]),
+        (Condition("m", "exists", ("true",)), [0, 1, 3, 4, 5]),
+        (Condition("m", "exists", ("false",)), [2]),
+        (Condition("other", "exists", ("false",)), [0, 1, 2, 3, 4, 5]),
+        (Condition("n", "in", ("4",)), [4]),
+    ],
+)
+def test_each_test_claims_its_rows(condition: Condition, rows: list[int]) -> None:
+    found = claims([LINES], source("it", condition), source("rest"))
+    assert found.get("it") == rows
+    assert sorted(found.get("rest", []) + rows) == list(range(6))
+
+
+def test_sources_are_asked_in_order_and_all_conditions_must_hold() -> None:
+    found = claims(
+        [LINES],
+        source("first", Condition("m", "contains", ("door",)), Condition("m", "starts", ("a",))),
+        source("second", Condition("m", "contains", ("door",))),
+        source("rest"),
+    )
+    assert found == {"first": [1], "second": [0, 5], "rest": [2, 3, 4]}
+
+
+def test_many_frames_of_different_columns_are_split_by_owner() -> None:
+    frames = [
+        pl.DataFrame({"n": [0, 1], "channel": ["a", "b"]}),
+        pl.DataFrame({"n": [2], "other": [1.5]}),
+        pl.DataFrame({"n": [3, 4], "channel": ["b", "b"]}),
+        pl.DataFrame({"n": [], "channel": []}, schema={"n": pl.Int64, "channel": pl.String}),
+    ]
+    found = claims(frames, source("b", Condition("channel", "in", ("b",))), source("rest"))
+    assert found == {"b": [1, 3, 4], "rest": [0, 2]}
+
+
+def test_few_distinct_values_give_the_same_answer_as_many() -> None:
+    many = pl.DataFrame({"n": range(2000), "m": [f"prog{number % 3}" for number in range(2000)]})
+    found = claims(
+        [many],
+        source("one", Condition("m", "matches", ("1$",))),
+        source("two", Condition("m", "ends", ("2",))),
+        source("rest"),
+    )
+    assert {name: len(rows) for name, rows in found.items()} == {"one": 667, "two": 666, "rest": 667}
+    assert found["one"] == list(range(1, 2000, 3))

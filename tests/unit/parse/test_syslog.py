@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from miharu.parse.syslog import read_syslog
+
+
+def read(line: str) -> dict[str, object] | None:
+    found, rest = read_syslog(pl.Series([line]))
+    if not found:
+        assert rest.to_list() == [0]
+        return None
+    ((rows, fields),) = found
+    assert rows.to_list() == [0]
+    assert rest.is_empty()
+    return fields.row(0, named=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "<34>Jun 14 08:15:02 web1 su[7]: it: is so",
+            {"priority": 34, "facility": 4, "severity": 2, "timestamp": "Jun 14 08:15:02", "hostname": "web1"}
+            | {"program": "su", "pid": "7", "message": "it: is so"},
+        ),
+        (
+            "Jun  4 08:15:02 web1 su(pam_unix)[7]: opened",
+            {"timestamp": "Jun  4 08:15:02", "hostname": "web1", "program": "su(pam_unix)", "pid": "7"}
+            | {"message": "opened"},
+        ),
+        ("Jun 14 2025 08:15:02 fw1 : %ASA-6-1: x", {"timestamp": "Jun 14 2025 08:15:02", "hostname": "fw1"}
+            | {"program": "%ASA-6-1", "message": "x"}),
+        ("2025 Jun 14 08:15:02 web1 su: x", {"timestamp": "2025 Jun 14 08:15:02", "hostname": "web1"}
+            | {"program": "su", "message": "x"}),
+        ("Jun 14 08:15:02 2025 web1 su: x", {"timestamp": "Jun 14 08:15:02 2025", "hostname": "web1"}
+            | {"program": "su", "message": "x"}),
+        ("Jun 14 08:15:02 su[1]: x", {"timestamp": "Jun 14 08:15:02", "program": "su", "pid": "1", "message": "x"}),
+        ("Jun 14 08:15:02 web1 no tag here", {"timestamp": "Jun 14 08:15:02", "hostname": "web1"}
+            | {"message": "no tag here"}),
+        ("Jun 14 08:15:02 2001:db8::1 su: x", {"timestamp": "Jun 14 08:15:02", "hostname": "2001:db8::1"}
+            | {"program": "su", "message": "x"}),
+        (
+            "2025-06-14T08:15:02.125+02:00 web1 su: x",
+            {"timestamp": "2025-06-14T08:15:02.125+02:00", "hostname": "web1", "program": "su", "message": "x"},
+        ),
+        (
+            "<189>45: *Jun 14 08:15:02.125 UTC: %SYS-5-CONFIG_I: x",
+            {"priority": 189, "facility": 23, "severity": 5, "timestamp": "Jun 14 08:15:02.125", "timezone": "UTC"}
+            | {"program": "%SYS-5-CONFIG_I", "message": "x"},
+        ),
+        ("Jun 14 08:15:02 relay :Jun 14 06:15:02 UTC: %ASA-session-5-106100: x",
+            {"timestamp": "Jun 14 08:15:02", "hostname": "relay", "program": "%ASA-session-5-106100", "message": "x"}),
+        ("<13>su: x", {"priority": 13, "facility": 1, "severity": 5, "program": "su", "message": "x"}),
+        ("<13>just words", {"priority": 13, "facility": 1, "severity": 5, "message": "just words"}),
+        ("<999>x", {"priority": 999, "message": "x"}),
+        ("%ASA-6-302013: Built", {"program": "%ASA-6-302013", "message": "Built"}),
+        ("Jun 14 08:15:02 web1 su: grüße\nzweite", {"timestamp": "Jun 14 08:15:02", "hostname": "web1"}
+            | {"program": "su", "message": "grüße\nzweite"}),
+    ],
+)  # fmt: skip
+def test_rfc3164_as_it_is_found(line: str, expected: dict[str, object]) -> None:
+    assert read(line) == expected
+
+
+def test_rfc5424_in_full() -> None:
+    line = '<165>1 2025-06-14T08:15:02.003Z web1 app 12 ID4 [a@1 x="1" y="q\\"\\]\\\\"][b z="ü"] \ufeffhello'
+    assert read(line) == {
+        "priority": 165,
+        "facility": 20,
+        "severity": 5,
+        "version": "1",
+        "timestamp": "2025-06-14T08:15:02.003Z",
+        "hostname": "web1",
+        "program": "app",
+        "pid": "12",
+        "msgid": "ID4",
+        "message": "hello",
+        "sd.a@1.x": "1",
+        "sd.a@1.y": 'q"]\\',
+        "sd.b.z": "ü",
+    }
+
+
+def test_rfc5424_nil_values_and_names_for_process_ids() -> None:
+    assert read("<13>1 - - - worker-3 - -") == {
+        "priority": 13,
+        "facility": 1,
+        "severity": 5,
+        "version": "1",
+        "procid": "worker-3",
+        "message": "",
+    }
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "plain words",
+        "2025-06-14T08:15:02Z INFO main: started",
+        "2025-06-14 08:15:02 web1 su: x",
+        "Juni 14 08:15:02 web1 su: x",
+        "<9999>x",
+        "%d items: x",
+    ],
+)
+def test_lines_without_a_header_are_left(line: str) -> None:
+    assert read(line) is None
+
+
+def test_rows_keep_their_numbers_in_a_mixed_series() -> None:
+    lines = ["plain", "<13>x", "Jun 14 08:15:02 web1 su: y", "<13>1 - - - - - - z", "more", "%ASA-1-1: w"]
+    found, rest = read_syslog(pl.Series(lines))
+    seen = {
+        row: message
+        for rows, fields in found
+        for row, message in zip(rows.to_list(), fields.get_column("message").to_list(), strict=True)
+    }
+    assert seen == {1: "x", 2: "y", 3: "z", 5: "w"}
+    assert rest.to_list() == [0, 4]
