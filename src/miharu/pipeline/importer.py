@@ -26,7 +26,7 @@ from miharu.pipeline.locking import one_at_a_time
 from miharu.pipeline.reading import ReadBatch, Reader, rows_per_path
 from miharu.pipeline.replay import replays
 from miharu.pipeline.report import ImportReport, Progress, Silent
-from miharu.pipeline.survey import Seen, Surveyed, files_by_key, look, plan
+from miharu.pipeline.survey import Seen, Surveyed, look, plan
 from miharu.pipeline.wiring import Lake
 from miharu.respond import Session, sessions
 from miharu.store import Batch, Counts, Segment
@@ -96,7 +96,7 @@ class Importer:
         """Bring pending batches to their end; return the keys of files that wait for a file that is missing."""
         blocked: set[str] = set()
         with self._settling():
-            for replay in replays(self._lake.state, files_by_key(found, self._lake.state)):
+            for replay in replays(self._lake.state, found):
                 if replay.spans is None:
                     blocked.update(segment.file_key for segment in replay.batch.segments)
                     self._report.problems.append(
@@ -171,8 +171,9 @@ class Importer:
         self._progress.advanced(flight.size, sum(flight.added.values()))
 
     def _finish(self, surveyed: Sequence[Surveyed], seconds: float) -> ImportReport:
+        stored = self._lake.state.counts({each.file_key for each in surveyed})
         for each in surveyed:
-            counts = self._lake.state.counts(each.file_key)
+            counts = stored[each.file_key]
             each.report.records, each.report.events = counts.records, counts.events
             each.report.rejects = counts.rejects
             each.report.added = self._added.get(each.report.path, 0)

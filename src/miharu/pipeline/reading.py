@@ -61,7 +61,7 @@ def _renumber(frame: pl.DataFrame, base: int) -> pl.DataFrame:
 
 
 def _stack_rejects(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    filled = [frame.select(REJECT_SCHEMA) for frame in frames if frame.height]
+    filled = [frame.select(*REJECT_SCHEMA) for frame in frames if frame.height]
     if not filled:
         return empty_rejects()
     return pl.concat(filled).sort(RECORD_ROW, LOG_OFFSET, maintain_order=True)

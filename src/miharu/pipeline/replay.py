@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from miharu.pipeline.gathering import Span
 from miharu.pipeline.report import Silent
-from miharu.pipeline.survey import files_by_key, look
+from miharu.pipeline.survey import Seen, files_by_key, look
 from miharu.sources import SourceFile
 from miharu.store import Batch, State
 
@@ -25,12 +25,15 @@ class Replay:
     missing: str = ""
 
 
-def replays(state: State, files: Mapping[str, SourceFile]) -> list[Replay]:
-    """Return the pending batches, oldest first; files are taken from `files` or from where they were seen last."""
+def replays(state: State, found: Sequence[Seen]) -> list[Replay]:
+    """Return the pending batches, oldest first; files are among `found`, or where they were seen last."""
     pending = state.pending_batches()
+    if not pending:
+        return []
+    files = files_by_key(found, state)
     wanted = {segment.file_key for batch in pending for segment in batch.segments} - files.keys()
     paths = state.paths(wanted)
-    known = dict(files) | _find_again(paths, state)
+    known = files | _find_again(paths, state)
     return [_respan(batch, known, paths) for batch in pending]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from miharu.pipeline.gathering import Work
 from miharu.pipeline.report import FileReport, Progress
 from miharu.sources import Scan, SourceFile, expand
-from miharu.store import KnownContent, State
+from miharu.store import KnownContent, State, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +47,30 @@ def look(paths: Sequence[Path], progress: Progress) -> list[Seen]:
 
 def plan(found: Sequence[Seen], state: State) -> list[Surveyed]:
     """Enter new contents in the ledger and say what of each file is left to read."""
-    planner = _Planner(state)
-    return [planner.plan(seen) for seen in found]
+    with state.transaction() as transaction:
+        planner = _Planner(transaction)
+        return [planner.plan(seen) for seen in found]
 
 
 def files_by_key(found: Sequence[Seen], state: State) -> dict[str, SourceFile]:
     """Return, for each file key that the found contents belong to, the longest file; writes nothing."""
-    return {_known_key(seen, state): seen.file for seen in found}
+    with state.transaction() as transaction:
+        return {_key(seen, _known(seen, transaction)): seen.file for seen in found}
 
 
 class _Planner:
     """Remembers how far each file will have been read once the works planned before are done."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, ledger: Transaction) -> None:
+        self._ledger = ledger
         self._planned: dict[str, int] = {}
         self._whole: set[str] = set()
 
     def plan(self, seen: Seen) -> Surveyed:
         file, scan = seen.file, seen.scan
-        known = _known(seen, self._state)
-        file_key = scan.digest if known is None else known.file_key
-        self._state.register(file_key, file.path, scan)
+        known = _known(seen, self._ledger)
+        file_key = _key(seen, known)
+        self._ledger.register(file_key, file.path, scan)
         if scan.digest in self._whole or (known is not None and known.complete and known.digest == scan.digest):
             return Surveyed(seen, FileReport(file.path, "known", scan.size), file_key, None)
         committed = 0 if known is None else known.committed
@@ -80,13 +82,12 @@ class _Planner:
         return Surveyed(seen, report, file_key, Work(file, file_key, scan.size, begin))
 
 
-def _known_key(seen: Seen, state: State) -> str:
-    known = _known(seen, state)
+def _key(seen: Seen, known: KnownContent | None) -> str:
     return seen.scan.digest if known is None else known.file_key
 
 
-def _known(seen: Seen, state: State) -> KnownContent | None:
-    candidates = state.lookup(seen.scan.heads)
+def _known(seen: Seen, ledger: Transaction) -> KnownContent | None:
+    candidates = ledger.lookup(seen.scan.heads)
     return _same(seen.scan, candidates) or _grown_from(seen.file, seen.scan, candidates)
 
 

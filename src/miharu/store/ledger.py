@@ -21,6 +21,7 @@ from miharu.store.upserts import upsert
 
 _HEAD_BYTES: Final = 4096
 _NO_HEAD: Final = -1
+_KEYS_AT_ONCE: Final = 1_000
 
 
 class Fingerprint(Protocol):
@@ -125,12 +126,17 @@ def register(connection: Connection, file_key: str, path: str, scan: Fingerprint
     upsert(connection, CONTENTS, [content], change=("path", "last_seen"))
 
 
-def counts(connection: Connection, file_key: str) -> Counts:
-    """Return how many rows of a file are stored."""
-    row = connection.execute(
-        select(FILES.c.records, FILES.c.events, FILES.c.rejects).where(FILES.c.file_key == file_key)
-    ).one_or_none()
-    return Counts() if row is None else Counts(*row)
+def counts(connection: Connection, file_keys: Collection[str]) -> dict[str, Counts]:
+    """Return how many rows of each file are stored."""
+    found: dict[str, Counts] = {}
+    wanted = list(file_keys)
+    for begin in range(0, len(wanted), _KEYS_AT_ONCE):
+        some = wanted[begin : begin + _KEYS_AT_ONCE]
+        rows = connection.execute(
+            select(FILES.c.file_key, FILES.c.records, FILES.c.events, FILES.c.rejects).where(FILES.c.file_key.in_(some))
+        ).all()
+        found |= {row.file_key: Counts(row.records, row.events, row.rejects) for row in rows}
+    return found
 
 
 def paths(connection: Connection, file_keys: Collection[str]) -> dict[str, str]:

@@ -32,6 +32,14 @@ class Transaction:
         self._connection = connection
         self._clock = clock
 
+    def lookup(self, heads: Mapping[int, str]) -> list[KnownContent]:
+        """Return known contents that a new one may equal or continue (same head), smallest first."""
+        return ledger.lookup(self._connection, heads)
+
+    def register(self, file_key: str, path: str, scan: Fingerprint) -> None:
+        """Write down a content of a file; of one that is known already, where it was seen last."""
+        ledger.register(self._connection, file_key, path, scan, self._clock())
+
     def finish_batch(self, token: str, added: Mapping[str, Counts]) -> None:
         """Mark a batch stored and move its files on; `added`: file key → rows. Raises StateError if not pending."""
         ledger.finish_batch(self._connection, token, added)
@@ -104,10 +112,10 @@ class State:
         with self._connection() as connection:
             ledger.register(connection, file_key, path, scan, self._clock())
 
-    def counts(self, file_key: str) -> Counts:
-        """Return how many rows of a file are stored."""
+    def counts(self, file_keys: Collection[str]) -> dict[str, Counts]:
+        """Return how many rows of each file are stored."""
         with self._connection() as connection:
-            return ledger.counts(connection, file_key)
+            return ledger.counts(connection, file_keys)
 
     def paths(self, file_keys: Collection[str]) -> dict[str, str]:
         """Return where the longest content of each file was seen last."""
