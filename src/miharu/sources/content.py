@@ -10,6 +10,7 @@ import os
 import tempfile
 import threading
 import weakref
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Protocol
@@ -176,6 +177,19 @@ class SliceContent:
         return _SliceStream(self)
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedContent:
+    """Content whose CRC-32 is known; where it comes out otherwise, the end is `fault` (all bytes are given)."""
+
+    parent: Content
+    crc: int
+    fault: Fault
+
+    def open(self) -> Stream:
+        """Open the content."""
+        return _CheckedStream(self)
+
+
 class NoContent:
     """Content that could not be reached at all: a stream of nothing with a fault."""
 
@@ -273,6 +287,31 @@ class _SliceStream:
     def seek(self, position: int) -> None:
         self._stream.seek(self._part.begin + position)
         self.position = position
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _CheckedStream:
+    def __init__(self, checked: CheckedContent) -> None:
+        self._checked = checked
+        self._stream = checked.parent.open()
+        self._crc = 0
+        self.position = 0
+        self.fault: Fault | None = None
+
+    @property
+    def raw_position(self) -> int:
+        return self._stream.raw_position
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self._crc = zlib.crc32(data, self._crc)
+        self.position += len(data)
+        if size > 0 and not data:
+            wrong = self._checked.fault if self._crc != self._checked.crc else None
+            self.fault = self._stream.fault or wrong
+        return data
 
     def close(self) -> None:
         self._stream.close()

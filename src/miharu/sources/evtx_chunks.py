@@ -14,7 +14,7 @@ import polars as pl
 from miharu.core.chunk import Chunk
 from miharu.core.identity import hash_column, record_ids
 from miharu.sources.chunking import ChunkBuilder
-from miharu.sources.content import Stream
+from miharu.sources.content import Fault, Stream
 from miharu.sources.evtx_records import Damage, read_evtx
 
 _BATCH: Final = 2048
@@ -33,8 +33,12 @@ def evtx_chunks(stream: Stream, builder: ChunkBuilder, begin: int, end: int | No
     """Cut the records with ordinals `[begin, end)` into chunks; what is damaged counts as one ordinal."""
     texts: list[str] = []
     ordinal = 0
+    ending: Damage | None = None
     for item in read_evtx(stream):
         if end is not None and ordinal >= end:
+            break
+        if isinstance(item, Damage) and item.at_end:
+            ending = item
             break
         if ordinal >= begin:
             if isinstance(item, Damage):
@@ -46,9 +50,20 @@ def evtx_chunks(stream: Stream, builder: ChunkBuilder, begin: int, end: int | No
         if len(texts) >= _BATCH:
             yield from _add(builder, texts, ordinal)
     yield from _add(builder, texts, ordinal)
-    if stream.fault is not None and (end is None or ordinal < end or begin == end):
-        yield from builder.add_reject(ordinal, ordinal, stream.fault.reason, stream.fault.detail, b"")
     yield from builder.flush()
+    if ordinal >= begin and (end is None or ordinal < end):
+        yield from _end(stream.fault, ending, builder, ordinal)
+
+
+def _end(fault: Fault | None, ending: Damage | None, builder: ChunkBuilder, ordinal: int) -> Iterator[Chunk]:
+    """Keep what lies behind the last whole record of a file that breaks off; it moves no position on."""
+    raw = b"" if ending is None else ending.raw
+    if fault is None and ending is not None:
+        fault = Fault(ending.reason, ending.detail)
+    if fault is not None:
+        builder.begin = ordinal
+        yield from builder.add_reject(ordinal, ordinal, fault.reason, fault.detail, raw)
+        yield from builder.flush()
 
 
 def natural_ids(texts: pl.Series, file_key: str, ordinals: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pl.Series:

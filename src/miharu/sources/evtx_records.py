@@ -38,12 +38,16 @@ _OWN_HEADER: Final = (_FILE_MAGIC + struct.pack("<QQQIHHHH", 0, 0, 1, 128, 1, 3,
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Bytes that should have been a record (or several), at byte `position` of the file."""
+    """Bytes that should have been a record (or several), at byte `position` of the file.
+
+    `at_end`: the file ends here within a chunk; a complete copy of it will hold records in this place.
+    """
 
     position: int
     reason: str
     detail: str
     raw: bytes
+    at_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ def read_evtx(stream: Stream) -> Iterator[Rendered | Damage]:
     """
     header = _read_exactly(stream, HEADER_BYTES)
     if len(header) < HEADER_BYTES:
-        yield Damage(0, "evtx_file", f"the file ends at byte {len(header)}, within its header", header)
+        yield Damage(0, "evtx_file", f"the file ends at byte {len(header)}, within its header", header, at_end=True)
         return
     position = HEADER_BYTES
     while chunk := _read_exactly(stream, CHUNK_BYTES):
@@ -88,14 +92,26 @@ def _read_chunk(chunk: bytes, position: int) -> Iterator[Rendered | Damage]:
     again, more = _render(_repaired(chunk, slots))
     found = _by_number(rendered, again)
     total = sum(map(len, found.values()))
-    yield from _in_order(chunk, position, slots, found, more or errors)
+    items = list(_in_order(chunk, position, slots, found, more or errors))
     if len(chunk) < CHUNK_BYTES:
-        place = position + len(chunk)
-        yield Damage(place, "evtx_file", f"the file ends at byte {place}, within a chunk; copy it again", b"")
-    elif max(total, len(slots)) < count <= _MOST_RECORDS:
+        yield from _cut_off(chunk, position, items)
+        return
+    yield from items
+    if max(total, len(slots)) < count <= _MOST_RECORDS:
         lost = count - max(total, len(slots))
         detail = f"the chunk at byte {position} should hold {count} records, {lost} of them are not there"
         yield Damage(position, "evtx_record", detail, b"")
+
+
+def _cut_off(chunk: bytes, position: int, items: list[Rendered | Damage]) -> Iterator[Rendered | Damage]:
+    """Yield the items of a chunk in which the file ends; damage behind the last whole record is the end itself."""
+    place, behind = position + len(chunk), b""
+    while items and isinstance(items[-1], Damage):
+        behind = items.pop().raw + behind  # type: ignore[union-attr]
+    yield from items
+    yield Damage(
+        place, "evtx_file", f"the file ends at byte {place}, within a chunk; copy it again", behind, at_end=True
+    )
 
 
 def _by_number(rendered: list[Rendered], again: list[Rendered]) -> dict[int, list[Rendered]]:

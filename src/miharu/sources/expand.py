@@ -14,7 +14,7 @@ from typing import Final
 
 from miharu.core.errors import OperatorError
 from miharu.sources.archives import Member, is_tar, tar_members
-from miharu.sources.content import Content, Fault, FileContent, NoContent, SeekableContent, SpooledContent
+from miharu.sources.content import Content, Fault, FileContent, NoContent, SeekableContent, SliceContent, SpooledContent
 from miharu.sources.limits import DEFAULT_LIMITS, MIB, Limits
 from miharu.sources.source_file import SourceFile, read_head, unreadable
 from miharu.sources.unpack import PackedContent, compression_of
@@ -162,10 +162,9 @@ def _open_member(found: _Found, member: Member, limits: Limits, budget: _Budget)
 
 def _seekable(content: Content, label: str, budget: _Budget) -> tuple[SeekableContent, Fault | None]:
     """Return content that can be positioned: itself, or a temporary copy of what a stream gives."""
-    if isinstance(content, PackedContent):
-        return _spooled(content, label, budget)
-    seekable: SeekableContent = content  # type: ignore[assignment]
-    return seekable, None
+    if isinstance(content, (FileContent, SpooledContent, SliceContent)):
+        return content, None
+    return _spooled(content, label, budget)
 
 
 def _spooled(content: Content, label: str, budget: _Budget) -> tuple[SpooledContent, Fault | None]:

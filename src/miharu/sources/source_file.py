@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Final
 
 import xxhash
 
@@ -23,7 +24,9 @@ from miharu.sources.lines import LineCutter
 from miharu.sources.recognise import Recognised, recognise
 from miharu.sources.textcoding import TextWindow, to_utf8
 
-HEAD_POWERS = 13
+_BINARY: Final = "the content is neither text nor a format known here; its bytes are kept as they are"
+
+HEAD_POWERS: Final = 13
 """Digests of the first 1, 2, 4 … 4096 bytes are made."""
 
 
@@ -152,20 +155,21 @@ class SourceFile:
         return len(before) >= piece - LONGEST_TAIL and not ended
 
     def _binary(self, stream: Stream, builder: ChunkBuilder, begin: int, end: int | None) -> Iterator[Chunk]:
-        position = begin
+        position, ahead = begin, b""
         advance(stream, begin)
-        detail = "the content is neither text nor a format known here; its bytes are kept as they are"
         while end is None or position < end:
             size = self._limits.piece if end is None else min(self._limits.piece, end - position)
-            raw = read_head(stream, size)
-            if not raw:
-                break
-            yield from builder.add_reject(position, position + len(raw), "binary", detail, raw)
+            raw = ahead + read_head(stream, size - len(ahead))
+            ahead = stream.read(1)
+            fault = None if ahead else stream.fault
+            if raw:
+                yield from builder.add_reject(position, position + len(raw), "binary", _BINARY, raw)
+                position += len(raw)
+            if fault is not None:
+                yield from builder.add_reject(position, position, fault.reason, fault.detail, b"")
             yield from builder.flush()
-            position += len(raw)
-        if stream.fault is not None and not (end is not None and position >= end and stream.read(1)):
-            yield from builder.add_reject(position, position, stream.fault.reason, stream.fault.detail, b"")
-        yield from builder.flush()
+            if not ahead:
+                break
 
 
 def read_head(stream: Stream, size: int) -> bytes:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from miharu.sources.archives import AGAIN, Member, instant, read_at
-from miharu.sources.content import Fault, SeekableContent, SliceContent, StreamFile
+from miharu.sources.content import CheckedContent, Content, Fault, SeekableContent, SliceContent, StreamFile
 from miharu.sources.limits import MIB, Limits
 from miharu.sources.unpack import PackedContent
 
@@ -49,6 +49,7 @@ class _Entry:
     method: int
     begin: int
     size: int
+    crc: int | None
 
 
 def zip_members(content: SeekableContent, label: str, limits: Limits) -> Iterator[Member]:
@@ -73,7 +74,7 @@ def _by_directory(archive: _Archive, info: zipfile.ZipInfo) -> Member:
         return Member(info.filename, modified, None, Fault("archive_damaged", detail))
     name_size, extra_size = _LOCAL.unpack(header)[-2:]
     begin = info.header_offset + _LOCAL.size + name_size + extra_size
-    entry = _Entry(info.filename, modified, info.flag_bits, info.compress_type, begin, info.compress_size)
+    entry = _Entry(info.filename, modified, info.flag_bits, info.compress_type, begin, info.compress_size, info.CRC)
     return _member(archive, entry)
 
 
@@ -84,15 +85,17 @@ def _member(archive: _Archive, entry: _Entry) -> Member:
         return Member(entry.name, entry.modified, None, Fault("unreadable", detail))
     truncated = f"{label}: the archive ends early at byte {archive.content.size}; {AGAIN}"
     part = SliceContent(archive.content, entry.begin, entry.size, Fault("archive_truncated", truncated))
-    if entry.method == zipfile.ZIP_STORED:
-        return Member(entry.name, entry.modified, part)
-    kind = _METHODS.get(entry.method)
-    if kind is None:
-        detail = (
-            f"{label}: compression method {entry.method} is not read here; unpack the archive and import the folder"
-        )
-        return Member(entry.name, entry.modified, None, Fault("unreadable", detail))
-    return Member(entry.name, entry.modified, PackedContent(part, kind, label, archive.limits, single=True))
+    content: Content = part
+    if entry.method != zipfile.ZIP_STORED:
+        kind = _METHODS.get(entry.method)
+        if kind is None:
+            detail = f"{label}: compression method {entry.method} is not known here; unpack the archive yourself"
+            return Member(entry.name, entry.modified, None, Fault("unreadable", detail))
+        content = PackedContent(part, kind, label, archive.limits, single=True)
+    if entry.crc is not None:
+        wrong = f"{label}: the content is damaged (its checksum is wrong); {AGAIN}"
+        content = CheckedContent(content, entry.crc, Fault("archive_damaged", wrong))
+    return Member(entry.name, entry.modified, content)
 
 
 def _by_local_headers(archive: _Archive, why: str) -> Iterator[Member]:
@@ -114,12 +117,12 @@ def _local_entry(content: SeekableContent, position: int) -> _Entry | None:
     header = read_at(content, position, _LOCAL.size)
     if len(header) < _LOCAL.size or not header.startswith(_HEADERS[0]):
         return None
-    _, _, flags, method, clock, day, _, size, _, name_size, extra_size = _LOCAL.unpack(header)
+    _, _, flags, method, clock, day, crc, size, _, name_size, extra_size = _LOCAL.unpack(header)
     name = read_at(content, position + _LOCAL.size, name_size).decode("utf-8" if flags & _UTF8 else "cp437", "replace")
     begin = position + _LOCAL.size + name_size + extra_size
     if flags & _DESCRIPTOR and not size:
         size = _stream_length(content, begin, method)
-    return _Entry(name, _dos_time(day, clock), flags, method, begin, size)
+    return _Entry(name, _dos_time(day, clock), flags, method, begin, size, None if flags & _DESCRIPTOR else crc)
 
 
 def _stream_length(content: SeekableContent, begin: int, method: int) -> int:

@@ -1,5 +1,6 @@
 """Windows event log files, whole and damaged: what can be read is read, the rest is kept with its place."""
 
+import gzip
 import io
 import random
 import struct
@@ -7,12 +8,12 @@ import struct
 import orjson
 import pytest
 
-from miharu.sources import evtx_records
+from miharu.sources import evtx_records, expand
 from miharu.sources.content import StreamOver
 from miharu.sources.evtx_chunks import natural_ids
 from miharu.sources.evtx_records import CHUNK_BYTES, HEADER_BYTES, Damage, read_evtx
 
-NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
+KEY = "0" * 32
 
 
 def name_at(offset, name):
@@ -147,7 +148,7 @@ def test_unused_space_is_nothing():
 def test_a_file_that_ends_within_a_chunk_gives_the_records_before():
     numbers, damages = read(GOOD[: record_place(GOOD, 40) + 50])
     assert numbers == list(range(1, 40))
-    assert [damage.reason for damage in damages] == ["evtx_record", "evtx_file"]
+    assert [(damage.reason, damage.at_end, len(damage.raw)) for damage in damages] == [("evtx_file", True, 50)]
     numbers, damages = read(GOOD[:1000])
     assert (numbers, [(damage.reason, damage.raw) for damage in damages]) == ([], [("evtx_file", GOOD[:1000])])
 
@@ -196,3 +197,26 @@ def test_ids_come_from_the_records_own_words():
     assert ids.equals(natural_ids(second, "f" * 32, ordinals + 5))
     nameless = pl.Series(["{}", "{}"])
     assert natural_ids(nameless, "0" * 32, ordinals[:2]).n_unique() == 2
+
+
+def test_a_log_that_breaks_off_goes_on_with_the_record_that_was_cut(tmp_path):
+    path = tmp_path / "x.gz"
+    for data in (
+        gzip.compress(GOOD[: record_place(GOOD, 40) + 50]),
+        gzip.compress(GOOD)[:-400],
+        GOOD[:-30_000],
+        GOOD[:90],
+    ):
+        path.write_bytes(data)
+        (file,) = expand([path])
+        first = list(file.chunks(KEY, rows=7))
+        assert first[-1].rejects["reject.reason"].to_list() in (["evtx_file"], ["archive_truncated"], ["binary"])
+        for chunk in first:
+            (again,) = file.chunks(KEY, chunk.begin, chunk.end, rows=7)
+            assert again.records.equals(chunk.records)
+            assert again.rejects.equals(chunk.rejects)
+        path.write_bytes(GOOD)
+        (file,) = expand([path])
+        later = list(file.chunks(KEY, begin=first[-1].end))
+        ids = [value for chunk in first + later for value in chunk.records["record.id"]]
+        assert ids == [value for chunk in file.chunks(KEY) for value in chunk.records["record.id"]]

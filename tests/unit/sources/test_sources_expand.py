@@ -291,3 +291,15 @@ def test_names_that_are_not_utf8_are_shown(tmp_path):
     (file,) = expand([tmp_path])
     assert file.path.endswith("caf\\xe9.log")
     assert [chunk.records["record.path"][0] for chunk in file.chunks(KEY)] == [file.path]
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_zip_member_with_a_wrong_checksum_is_given_and_says_so(tmp_path, compression):
+    data = bytearray(zip_of({"a.log": b"one\ntwo\n"}, compression))
+    data[data.index(b"PK\x01\x02") + 16] ^= 1
+    path = tmp_path / "a.zip"
+    path.write_bytes(bytes(data))
+    ((raws, rejects),) = read(path).values()
+    assert raws == [b"one", b"two"]
+    assert rejects[0][0] == "archive_damaged"
+    assert "checksum" in rejects[0][1]
