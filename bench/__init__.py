@@ -1,0 +1,1 @@
+"""Measuring: inputs, processes, figures; and the maker of the sample logs."""
