@@ -178,11 +178,11 @@ class Checker:
 
     def _regex(self, section: Section, key: str, pattern: str) -> None:
         try:
-            pl.Series(["", None]).str.contains(pattern)
-            names = [group for group in pl.Series([""]).str.extract_groups(pattern).struct.fields if group.isdigit()]
+            groups = pl.Series([""]).str.extract_groups(pattern).struct.fields
         except ComputeError as error:
-            reason = str(error).strip().split("\n")[-1]
-            section.fault(key, repr(pattern), "a regular expression of Rust's regex", reason)
+            reasons = [line for line in str(error).split("\n") if line.startswith("error: ")]
+            hint = reasons[0].removeprefix("error: ") if reasons else ""
+            section.fault(key, repr(pattern), "a regular expression of Rust's regex", hint)
             return
-        if names and "(?P<" in pattern:
+        if any(group.isdigit() for group in groups) and "(?P<" in pattern:
             section.fault(key, "a group without a name", "(?P<name>…) or (?:…)")
