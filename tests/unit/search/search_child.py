@@ -46,7 +46,8 @@ def fill(connection: Any, rows: list[dict[str, Any]]) -> None:
     for part, indexed in ((rows[:half], 1), (rows[half:], 0)):
         lines = "\n".join(json.dumps(row) for row in part).replace("\\", "\\\\").replace("'", "\\'")
         connection.query(
-            f"INSERT INTO miharu.events ({chosen}) SELECT {read} FROM format(JSONEachRow, '{structure_text}', '{lines}') "
+            f"INSERT INTO miharu.events ({chosen}) SELECT {read} "
+            f"FROM format(JSONEachRow, '{structure_text}', '{lines}') "
             f"SETTINGS materialize_skip_indexes_on_insert = {indexed}"
         )
 

@@ -251,6 +251,16 @@ def test_results_are_bounded(sql: str, error: str, ask: Ask) -> None:
     assert ask("SELECT 1") == {"text": "1\n"}
 
 
+def test_the_order_of_rows_survives_the_wrapper(ask: Ask) -> None:
+    numbers = [
+        int(line) for line in ask("SELECT number FROM numbers(5000) ORDER BY cityHash64(number)")["text"].split()
+    ]
+    raw = ask("SELECT number FROM numbers(5000) ORDER BY cityHash64(number)", raw=True)["text"].split()
+    assert numbers == [int(line) for line in raw]
+    found = ask("SELECT `event.id` FROM events ORDER BY `@timestamp` DESC")["text"].split()
+    assert found == [str(number) for number in range(999, -1, -1)]
+
+
 def test_as_many_rows_as_allowed_pass(ask: Ask) -> None:
     assert ask("SELECT number FROM numbers(5000)")["text"].count("\n") == LIMITS["query_rows"]
 
