@@ -1,0 +1,107 @@
+"""Readers never raise on any bytes, and no record is lost: rows in all fields and rejects are the records."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from miharu.catalog import load_fields, load_logsources
+from miharu.core.columns import EVENT_ORIGINAL, LEFTOVERS, RECORD_RAW, RECORD_ROW, TIMESTAMP
+from miharu.normalise import Normaliser
+from miharu.parse import Parser
+from tests.unit.parse.record_frames import records
+
+CREATED = datetime(2025, 6, 16, tzinfo=UTC)
+SOURCES = load_logsources()
+SEEDS = [sample.record.encode() for source in SOURCES for sample in source.tests if len(sample.record) < 2000]
+PIECES = [
+    *(b"<13>", b"<13>1 ", b"Jun 14 08:15:02 ", b"2025-06-14T08:15:02Z ", b"web1 ", b"sshd[1]: ", b"%ASA-6-302013: "),
+    *(b"a=1 b=", b'"', b"\\", b"[x@1 y=", b"]", b'{"a":', b"}", b"<Event>", b"</Event>", b"<?xml", b"\x00", b"\xff"),
+    *(
+        b"\xef\xbb\xbf",
+        b"\r",
+        b"\n",
+        b"- - [14/Jun/2025:08:15:02 +0000] ",
+        b'"GET / HTTP/1.1" 200 1',
+        b"Feb 29 23:59:60 ",
+    ),
+]
+
+seeds = st.sampled_from(SEEDS)
+cut = st.builds(lambda seed, a, b, middle: seed[: len(seed) * a // 100] + middle + seed[len(seed) * b // 100 :],
+    seeds, st.integers(0, 100), st.integers(0, 100), st.binary(max_size=4))  # fmt: skip
+pieced = st.lists(st.sampled_from(PIECES) | st.binary(max_size=6), max_size=8).map(b"".join)
+raws = st.lists(st.binary(max_size=60) | seeds | cut | pieced, min_size=1, max_size=12)
+
+
+@cache
+def parser() -> Parser:
+    return Parser(SOURCES, "UTC")
+
+
+@cache
+def normaliser() -> Normaliser:
+    return Normaliser(SOURCES, load_fields(), "Europe/Berlin")
+
+
+@pytest.mark.mission("S6")
+@settings(max_examples=150, deadline=None)
+@given(raws, st.sampled_from(["lines", "json"]))
+def test_every_record_ends_in_one_place(values: list[bytes], chunk_format: str) -> None:
+    parsed = parser().read(chunk_format, records(values))  # type: ignore[arg-type]
+    rows = [row for one in parsed.fields for row in one.frame.get_column(RECORD_ROW).to_list()]
+    rows += parsed.rejects.get_column(RECORD_ROW).to_list()
+    assert sorted(rows) == list(range(len(values)))
+    for one in parsed.fields:
+        for row, raw in one.frame.select(RECORD_ROW, RECORD_RAW).iter_rows():
+            assert raw == values[row]
+    batch = normaliser().run(parsed.fields, CREATED)
+    assert batch.height + parsed.rejects.height == len(values)
+    assert batch.get_column(RECORD_ROW).is_sorted()
+    assert batch.get_column(TIMESTAMP).null_count() == 0
+    for row, raw in batch.select(RECORD_ROW, EVENT_ORIGINAL).iter_rows():
+        assert raw == values[row]
+    for left in batch.get_column(LEFTOVERS).drop_nulls():
+        assert isinstance(json.loads(left), dict)
+
+
+@settings(max_examples=60, deadline=None)
+@given(raws, st.randoms(use_true_random=False))
+def test_neighbours_do_not_change_an_event(values: list[bytes], random) -> None:
+    """A record gives the same event alone, among others, and in another order."""
+    together = by_row(values)
+    for row in random.sample(range(len(values)), min(3, len(values))):
+        alone = by_row([values[row]])
+        assert alone.get(0) == together.get(row)
+
+
+def by_row(values: list[bytes]) -> dict[int, dict[str, object]]:
+    parsed = parser().read("lines", records(values))
+    batch = normaliser().run(parsed.fields, CREATED).drop("event.id", "log.offset")
+    found = {}
+    for event in batch.to_dicts():
+        row = event.pop(RECORD_ROW)
+        event[LEFTOVERS] = json.loads(event[LEFTOVERS] or "{}")
+        found[row] = {name: value for name, value in event.items() if value is not None}
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(max_size=40), min_size=1, max_size=5))
+def test_leftovers_hold_any_text_exactly(texts: list[str]) -> None:
+    values = [json.dumps({"t": text, "n": {"u": [text]}}).encode() for text in texts]
+    parsed = parser().read("json", records(values))
+    batch = normaliser().run(parsed.fields, CREATED)
+    left = [json.loads(text) for text in batch.get_column(LEFTOVERS)]
+    assert left == [{"json.t": clean(text), "json.n.u": [clean(text)]} for text in texts]
+    assert batch.schema[LEFTOVERS] == pl.String
+
+
+def clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
