@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from evtx import PyEvtxParser
 
@@ -50,8 +50,7 @@ class Damage:
     at_end: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """One record as JSON text, with the number in its header."""
 
     number: int
