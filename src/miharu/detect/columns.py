@@ -36,43 +36,46 @@ class BatchColumns:
         self._names = set(batch.columns)
         self._texts: dict[str, TextColumn | None] = {}
 
+    def read_leftovers(self, names: Iterable[str]) -> None:
+        """Look in the leftovers, in one pass, for those of `names` that have no column."""
+        missing = [name for name in names if name not in self._names]
+        column = self.whole(LEFTOVERS)
+        if column is None or not missing:
+            return
+        needles = [orjson.dumps(name).decode() for name in missing]
+        rows = column.texts.str.contains_any(needles).fill_null(value=False).arg_true()
+        wanted = set(missing)
+        cells: dict[str, dict[int, Any]] = {}
+        for row, text in zip(rows.to_list(), column.texts.gather(rows).to_list(), strict=True):
+            for key, value in orjson.loads(text).items():
+                if key in wanted and value is not None and value != []:
+                    cells.setdefault(key, {})[row] = value
+        for name, values in cells.items():
+            self._texts[name] = _from_cells(values, len(self._batch))
+
     def whole(self, name: str) -> TextColumn | None:
         """Return a column of the batch; None where it has none, or nothing but nulls."""
-        if name not in self._names:
-            return None
         if name not in self._texts:
-            self._texts[name] = _as_texts(self._batch.get_column(name))
+            self._texts[name] = _as_texts(self._batch.get_column(name)) if name in self._names else None
         return self._texts[name]
 
     def at(self, names: Iterable[str], rows: Rows) -> dict[str, TextColumn]:
         """Return the columns that have a value in any of `rows`, cut to these rows."""
-        found: dict[str, TextColumn] = {}
-        missing: list[str] = []
-        for name in names:
-            if name not in self._names:
-                missing.append(name)
-            elif (column := self.whole(name)) is not None:
-                texts = column.texts if len(rows) == len(self._batch) else column.texts.gather(rows)
-                if texts.null_count() < len(texts):
-                    found[name] = TextColumn(texts, column.lists)
-        if missing and LEFTOVERS in self._names:
-            found.update(self._leftovers(missing, rows))
-        return found
+        held = {name: column for name in names if (column := self.whole(name)) is not None}
+        return held if len(rows) == len(self._batch) else _cut(held, rows)
 
-    def _leftovers(self, names: Sequence[str], rows: Rows) -> dict[str, TextColumn]:
-        column = self.whole(LEFTOVERS)
-        if column is None:
-            return {}
-        texts = column.texts.gather(rows)
-        keys = [orjson.dumps(name).decode() for name in names]
-        hits = texts.str.contains_any(keys).fill_null(value=False).arg_true().to_list()
-        wanted = set(names)
-        cells: dict[str, dict[int, Any]] = {}
-        for place in hits:
-            for key, value in orjson.loads(texts[place]).items():
-                if key in wanted and value is not None and value != []:
-                    cells.setdefault(key, {})[place] = value
-        return {name: _from_cells(values, len(texts)) for name, values in cells.items()}
+
+def _cut(columns: dict[str, TextColumn], rows: Rows) -> dict[str, TextColumn]:
+    """Cut columns to rows in one step; those without a value there are left out."""
+    if not columns:
+        return {}
+    frame = pl.DataFrame([column.texts.alias(name) for name, column in columns.items()])[rows]
+    nulls = frame.null_count().row(0)
+    return {
+        name: TextColumn(texts, column.lists)
+        for (name, column), texts, missing in zip(columns.items(), frame.get_columns(), nulls, strict=True)
+        if missing < len(frame)
+    }
 
 
 def _from_cells(values: dict[int, Any], height: int) -> TextColumn:
@@ -108,15 +111,16 @@ def _as_texts(column: pl.Series) -> TextColumn | None:
     if dtype == pl.String:
         return TextColumn(column)
     if isinstance(dtype, pl.List | pl.Array):
-        lists = [None if not value else _list_text(value) for value in column.to_list()]
-        texts = pl.Series(lists, dtype=pl.String)
+        listed = [None if not value else _list_text(value) for value in column.to_list()]
+        texts = pl.Series(listed, dtype=pl.String)
         return TextColumn(texts, lists=True) if texts.null_count() < len(texts) else None
     if isinstance(dtype, pl.Datetime):
         return TextColumn(column.dt.to_string("iso:strict"))
     if dtype == pl.Binary:
         return TextColumn(pl.Series([_decoded(value) for value in column.to_list()], dtype=pl.String))
     if dtype.is_float() or isinstance(dtype, pl.Struct):
-        return TextColumn(pl.Series([None if value is None else text_of(value) for value in column.to_list()], dtype=pl.String))
+        told = [None if value is None else text_of(value) for value in column.to_list()]
+        return TextColumn(pl.Series(told, dtype=pl.String))
     return TextColumn(column.cast(pl.String))
 
 

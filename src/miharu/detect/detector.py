@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import polars as pl
 
-from miharu.detect.columns import BatchColumns
+from miharu.detect.columns import BatchColumns, Rows
 from miharu.detect.findings import FindingWriter, no_findings
 from miharu.detect.grouping import Group, Hits
 from miharu.detect.hashing import RowHasher
-from miharu.detect.keywords import KeywordSearch, keyword_predicates
+from miharu.detect.keywords import EventValues, KeywordSearch
 from miharu.detect.model import RuleSet
 from miharu.detect.plan import make_plan
 from miharu.detect.routing import Router, Routes
 
 _GROUPS: Final = 1_000
 """Sets of routes that are kept; past that all are made anew."""
+_PATTERNS: Final = 1_000_000
+"""Distinct sets of predicates, over all fields, that are kept."""
 
 
 class Detector:
@@ -29,30 +32,54 @@ class Detector:
         self._hasher = RowHasher()
         self._writer = FindingWriter(ruleset.rules)
         self._groups: dict[Routes, Group] = {}
-        self._searches: dict[frozenset[int], KeywordSearch] = {}
+        self._searches = {
+            number: KeywordSearch({keyword: ruleset.predicates[keyword] for keyword in route.keywords})
+            for number, route in enumerate(self._plan.routes)
+            if route.keywords
+        }
 
     def run(self, batch: pl.DataFrame) -> pl.DataFrame:
         """Return the findings of a batch (`FINDING_SCHEMA`), in the order of its rows."""
         if batch.is_empty() or not self._ruleset.rules:
             return no_findings()
+        self._forget_when_full()
         columns = BatchColumns(batch)
+        split = [(self._group(routes), rows) for routes, rows in self._router.split(columns, len(batch)).items()]
+        columns.read_leftovers({name for group, _ in split for name in group.columns})
+        keywords = self._keywords(batch, columns, split)
         hits = Hits()
-        for routes, rows in self._router.split(columns, len(batch)).items():
-            self._group(routes).run(batch, columns, rows, hits)
+        for (group, rows), held in zip(split, keywords, strict=True):
+            group.run(columns, rows, held, hits)
         return self._writer.findings(batch, hits)
+
+    def _forget_when_full(self) -> None:
+        """Begin anew when values have made more patterns than are worth keeping."""
+        if sum(len(matcher.patterns) for matcher in self._plan.matchers) > _PATTERNS or len(self._groups) > _GROUPS:
+            self._groups.clear()
+            for matcher in self._plan.matchers:
+                matcher.forget()
+
+    def _keywords(
+        self, batch: pl.DataFrame, columns: BatchColumns, split: list[tuple[Group, Rows]]
+    ) -> list[dict[int, frozenset[int]]]:
+        """Return the keyword predicates that hold, for each group by place in its rows; one scan per route."""
+        found: list[dict[int, frozenset[int]]] = [{} for _ in split]
+        values = EventValues(batch, columns)
+        for route, search in self._searches.items():
+            groups = [number for number, (group, _) in enumerate(split) if route in group.routes]
+            if not groups:
+                continue
+            candidates = search.candidates(batch, np.sort(np.concatenate([split[number][1] for number in groups])))
+            for number in groups if candidates else ():
+                rows = split[number][1]
+                for place in np.flatnonzero(np.isin(rows, list(candidates))).tolist():
+                    row = int(rows[place])
+                    if held := search.decide(row, candidates[row], values):
+                        found[number][place] = found[number].get(place, frozenset()) | held
+        return found
 
     def _group(self, routes: Routes) -> Group:
         group = self._groups.get(routes)
         if group is None:
-            if len(self._groups) >= _GROUPS:
-                self._groups.clear()
-            group = self._groups[routes] = Group(self._plan, routes, self._hasher, self._keyword_search(routes))
+            group = self._groups[routes] = Group(self._plan, routes, self._hasher)
         return group
-
-    def _keyword_search(self, routes: Routes) -> KeywordSearch | None:
-        numbers = frozenset().union(*(self._plan.routes[route].keywords for route in routes))
-        if not numbers:
-            return None
-        if numbers not in self._searches:
-            self._searches[numbers] = KeywordSearch(keyword_predicates(numbers, self._plan.predicates))
-        return self._searches[numbers]

@@ -17,7 +17,7 @@ from miharu.core.finding import LEVELS
 from miharu.core.identity import hash_parts
 from miharu.detect.documents import RuleFile
 from miharu.detect.model import PROBLEM_REASONS, RuleProblem, ValueTest
-from miharu.detect.values import ValueFault, read_value
+from miharu.detect.values import RuleFaultError, read_value
 
 _BASE: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _REMEDIES: Final[dict[str, str]] = {
@@ -117,7 +117,7 @@ def read_drafts(file: RuleFile, into: Drafts) -> None:
     for line, document in _documents(file, into):
         try:
             into.rules.append(_draft(file, line, document))
-        except ValueFault as fault:
+        except RuleFaultError as fault:
             at = _line_of(file, line, fault.reason)
             into.problems.append(problem(file, fault.reason, str(fault), line=at, meta=document))
         except (SigmaError, RecursionError, re.error, TypeError, ValueError, AttributeError) as error:
@@ -147,14 +147,14 @@ def _documents(file: RuleFile, into: Drafts) -> Iterator[tuple[int, Any]]:
 
 def _draft(file: RuleFile, line: int, document: Any) -> Draft:
     if not isinstance(document, dict):
-        raise ValueFault("not_a_rule", "the document has no keys")
+        raise RuleFaultError("not_a_rule", "the document has no keys")
     for kind in ("correlation", "filter"):
         if kind in document:
-            raise ValueFault(kind, PROBLEM_REASONS[kind])
+            raise RuleFaultError(kind, PROBLEM_REASONS[kind])
     detection, logsource = document.get("detection"), document.get("logsource")
     if not isinstance(detection, dict) or not isinstance(logsource, dict):
         missing = "detection" if not isinstance(detection, dict) else "logsource"
-        raise ValueFault("not_a_rule", f"the key {missing} is missing or has no keys")
+        raise RuleFaultError("not_a_rule", f"the key {missing} is missing or has no keys")
     content = hash_parts(orjson.dumps(document, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS))
     product, category, service = (_word(logsource.get(key)) for key in ("product", "category", "service"))
     return Draft(
@@ -177,9 +177,9 @@ def _condition(detection: dict[str, Any]) -> DraftNode:
     wanted = detection.get("condition")
     conditions = wanted if isinstance(wanted, list) else [wanted]
     if not conditions or not all(isinstance(text, str) for text in conditions):
-        raise ValueFault("condition_invalid", "the condition is missing or no text")
-    if any("|" in text for text in conditions):
-        raise ValueFault("aggregation", PROBLEM_REASONS["aggregation"])
+        raise RuleFaultError("condition_invalid", "the condition is missing or no text")
+    if any("|" in str(text) for text in conditions):
+        raise RuleFaultError("aggregation", PROBLEM_REASONS["aggregation"])
     parts = {str(key): value for key, value in detection.items() if key != "timeframe"}
     detections = SigmaDetections.from_dict(parts)
     selections: dict[str, DraftNode] = {}
@@ -196,7 +196,7 @@ def _tree(item: Any, detections: SigmaDetections, known: dict[str, DraftNode]) -
         case ConditionSelector():
             names = [found.identifier for found in item.resolve_referenced_detections(detections)]
             if not names:
-                raise ValueFault("condition_invalid", f"no selection is named like {item.pattern!r}")
+                raise RuleFaultError("condition_invalid", f"no selection is named like {item.pattern!r}")
             kind = "all" if item.cond_class is ConditionAND else "any"
             return _group(kind, [_selection(name, detections, known) for name in names])
         case ConditionNOT():
@@ -205,12 +205,12 @@ def _tree(item: Any, detections: SigmaDetections, known: dict[str, DraftNode]) -
             kind = "all" if isinstance(item, ConditionAND) else "any"
             return _group(kind, [_tree(part, detections, known) for part in item.args])
         case _:
-            raise ValueFault("condition_invalid", "the condition cannot be read")
+            raise RuleFaultError("condition_invalid", "the condition cannot be read")
 
 
 def _selection(name: str, detections: SigmaDetections, known: dict[str, DraftNode]) -> DraftNode:
     if name not in detections.detections:
-        raise ValueFault("condition_invalid", f"no selection is named {name!r}")
+        raise RuleFaultError("condition_invalid", f"no selection is named {name!r}")
     if name not in known:
         known[name] = DraftGroup("named", (_detection(detections.detections[name]),), name)
     return known[name]
@@ -230,7 +230,7 @@ def _item(item: SigmaDetectionItem) -> DraftNode:
               for value in item.value]  # fmt: skip
     if not values:
         if keyword:
-            raise ValueFault("detection_invalid", "a list of keywords is empty")
+            raise RuleFaultError("detection_invalid", "a list of keywords is empty")
         values = [DraftLeaf(item.field, ValueTest("missing"))]
     node = _group("all" if item.value_linking is ConditionAND else "any", values)
     return DraftGroup("not", (node,)) if item.negated else node

@@ -26,7 +26,13 @@ _PYTHON_FLAGS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
 _REGEX_FLAGS: Final = (
     hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_UCP | hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_ALLOWEMPTY
 )
-_QUANTIFIER: Final = re.compile(r"[*+]|\{\d*,(?P<most>\d*)\}|\{\d+\}|\?")
+_TOKEN: Final = re.compile(
+    r"""\\.                                   # an escape
+    | \[\^?\]?(?:\\.|[^\]])*\]              # a class
+    | (?P<quantifier>[*+?]|\{\d*(?:,(?P<most>\d*))?\})
+    | .""",
+    re.VERBOSE | re.DOTALL,
+)
 _SMALL_REPEAT: Final = 4
 
 
@@ -130,39 +136,26 @@ def is_costly(pattern: str) -> bool:
 
     Errs on the side of yes: `(ab+c)*` is harmless and named costly.
     """
-    repeats = [False]
-    position, in_class = 0, False
-    closed: bool | None = None
-    while position < len(pattern):
-        char = pattern[position]
-        width, was, closed = 1, closed, None
-        if char == "\\":
-            width = 2
-        elif in_class:
-            in_class = char != "]"
-        elif char == "[":
-            in_class, width = True, 2 + pattern.startswith("[^", position)
-        elif char == "(":
-            repeats.append(False)
-        elif char == ")" and len(repeats) > 1:
-            closed = repeats.pop()
-            repeats[-1] = repeats[-1] or closed
-        elif char == "|":
-            repeats[-1] = True
-        elif quantifier := _QUANTIFIER.match(pattern, position):
-            width = len(quantifier.group())
-            if _repeats(quantifier):
-                if was:
-                    return True
-                repeats[-1] = True
-        position += width
+    open_groups = [False]
+    """Of each open group whether it repeats or chooses inside."""
+    closed = False
+    for token in _TOKEN.finditer(pattern):
+        text, was, closed = token.group(), closed, False
+        if text == "(":
+            open_groups.append(False)
+        elif text == ")" and len(open_groups) > 1:
+            closed = open_groups.pop()
+            open_groups[-1] |= closed
+        elif text == "|":
+            open_groups[-1] = True
+        elif token["quantifier"] and _repeats(token):
+            if was:
+                return True
+            open_groups[-1] = True
     return False
 
 
-def _repeats(quantifier: re.Match[str]) -> bool:
-    text = quantifier.group()
-    if text in "*+":
-        return True
-    if text == "?" or quantifier["most"] is None:
-        return False
-    return not quantifier["most"] or int(quantifier["most"]) > _SMALL_REPEAT
+def _repeats(token: re.Match[str]) -> bool:
+    if token["most"] is None:
+        return token.group() in "*+"
+    return not token["most"] or int(token["most"]) > _SMALL_REPEAT

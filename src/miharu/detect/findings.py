@@ -28,23 +28,13 @@ class FindingWriter:
         self._rules = rules
         self._heads = [_head(rule) for rule in rules]
         self._entities = [rule.variants[0].entity for rule in rules]
-        self._table = pl.DataFrame(
-            {
-                "rule.id": [rule.id for rule in rules],
-                "rule.name": [rule.title for rule in rules],
-                "rule.level": [rule.level for rule in rules],
-                "rule.hash": [rule.hash for rule in rules],
-                "rule.tags": [list(rule.tags) for rule in rules],
-            },
-            schema={name: FINDING_SCHEMA[name] for name in FINDING_SCHEMA if name.startswith("rule.")},
-        )
 
     def findings(self, batch: pl.DataFrame, hits: Hits) -> pl.DataFrame:
         """Return one finding per hit, in the order of rows, then of rules."""
         if not hits.rows:
             return no_findings()
         order = sorted(range(len(hits.rows)), key=lambda place: (hits.rows[place], hits.rules[place]))
-        rows = [hits.rows[place] for place in order]
+        rows: list[int] = [hits.rows[place] for place in order]
         rules = [hits.rules[place] for place in order]
         events = {
             name: batch.get_column(name).gather(rows).cast(dtype)
@@ -55,15 +45,21 @@ class FindingWriter:
             digest(self._heads[rule] + _part(event))
             for rule, event in zip(rules, events[EVENT_ID].to_list(), strict=True)
         ]
-        told = self._table[rules].with_columns(
-            pl.Series("finding.id", ids, dtype=pl.String),
-            pl.Series("entity", self._entity_texts(batch, rows, rules), dtype=pl.String),
-            pl.Series("matched", [hits.matched[place] for place in order], dtype=pl.String),
-            *(column.alias(name) for name, column in events.items()),
-        )
-        return told.select(list(FINDING_SCHEMA))
+        heads = [self._rules[rule] for rule in rules]
+        columns: dict[str, Sequence[object] | pl.Series] = {
+            "finding.id": ids,
+            "rule.id": [rule.id for rule in heads],
+            "rule.name": [rule.title for rule in heads],
+            "rule.level": [rule.level for rule in heads],
+            "rule.hash": [rule.hash for rule in heads],
+            "rule.tags": [rule.tags for rule in heads],
+            "entity": self._entity_texts(batch, rows, rules),
+            "matched": [hits.matched[place] for place in order],
+            **events,
+        }
+        return pl.DataFrame({name: columns[name] for name in FINDING_SCHEMA}, schema=FINDING_SCHEMA)
 
-    def _entity_texts(self, batch: pl.DataFrame, rows: Sequence[int], rules: Sequence[int]) -> list[str]:
+    def _entity_texts(self, batch: pl.DataFrame, rows: list[int], rules: Sequence[int]) -> list[str]:
         """Return the entity of each hit; a field without a value is left out."""
         wanted = {name for rule in set(rules) for name in self._entities[rule]}
         columns = {

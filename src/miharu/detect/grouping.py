@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Final, TypeAlias
+from itertools import chain, repeat
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 import orjson
@@ -14,19 +14,18 @@ import polars as pl
 from miharu.detect.columns import BatchColumns, Rows, TextColumn, first_of
 from miharu.detect.hashing import RowHasher, distinct
 from miharu.detect.judging import text_holds
-from miharu.detect.keywords import KeywordSearch
 from miharu.detect.model import KEYWORDS, Predicate, keyword_text
 from miharu.detect.plan import Plan
 from miharu.detect.remembering import Remembered
 
-REMEMBERED_ROWS: Final = 400_000
-"""Distinct rows that one group remembers at most."""
-_REMEMBERED_PATTERNS: Final = 100_000
+Item = TypeVar("Item")
 
 Slot: TypeAlias = tuple[int, int]
 """A field by number and, where all of its columns count, which of them."""
 
 _Numbers: TypeAlias = tuple[int, ...]
+_Pattern: TypeAlias = tuple[tuple[Slot, ...], frozenset[int], tuple[bool, ...], _Numbers]
+"""What verdicts depend on: keywords, references, and for each slot the pattern of its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +60,22 @@ class _Cells:
 class Group:
     """All rules of a set of routes, over the fields that they use together."""
 
-    def __init__(self, plan: Plan, routes: Sequence[int], hasher: RowHasher, keywords: KeywordSearch | None) -> None:
+    def __init__(self, plan: Plan, routes: Sequence[int], hasher: RowHasher) -> None:
+        self.routes = tuple(routes)
         self._plan = plan
         self._routes = [plan.routes[route] for route in routes]
         self._hasher = hasher
-        self._keywords = keywords
         self._fields = sorted(frozenset().union(*(route.fields for route in self._routes)))
-        self._columns = sorted({name for number in self._fields for name in plan.fields[number].columns})
+        self.columns = sorted({name for number in self._fields for name in plan.fields[number].columns})
         self._references = sorted(frozenset().union(*(route.references for route in self._routes)))
         self._absent = frozenset().union(*(plan.matchers[number].patterns[0] for number in self._fields))
-        self._known: Remembered[bytes, RowVerdict] = Remembered(REMEMBERED_ROWS)
-        self._rules_of: dict[tuple[Slot, ...], Remembered[tuple[object, ...], _Numbers]] = {}
+        self._known: Remembered[bytes, RowVerdict] = Remembered(plan.rows)
+        self._rules_of: Remembered[_Pattern, _Numbers] = Remembered(plan.combinations)
 
-    def run(self, batch: pl.DataFrame, columns: BatchColumns, rows: Rows, hits: Hits) -> None:
-        """Add to `hits` what holds for `rows` of the batch."""
-        cells = self._cells(batch, columns, rows)
-        keyed = [*((slot, column.texts) for slot, column in cells.slots.items()), *_keyword_column(cells, len(rows))]
+    def run(self, columns: BatchColumns, rows: Rows, keywords: Mapping[int, frozenset[int]], hits: Hits) -> None:
+        """Add to `hits` what holds for `rows` of the batch; `keywords` are those that hold, by place in `rows`."""
+        cells = self._cells(columns, rows, keywords)
+        keyed = {slot: column.texts for slot, column in cells.slots.items()} | _keyword_column(cells, len(rows))
         keys = self._hasher.keys(keyed, len(rows))
         first, inverse = distinct(keys)
         names: list[bytes] = keys[first].tolist()
@@ -90,8 +89,8 @@ class Group:
         found = [verdict or NOTHING for verdict in verdicts]
         _collect(found, inverse, rows, hits)
 
-    def _cells(self, batch: pl.DataFrame, columns: BatchColumns, rows: Rows) -> _Cells:
-        present = columns.at(self._columns, rows)
+    def _cells(self, columns: BatchColumns, rows: Rows, keywords: Mapping[int, frozenset[int]]) -> _Cells:
+        present = columns.at(self.columns, rows)
         slots: dict[Slot, TextColumn] = {}
         for number in self._fields:
             spec = self._plan.fields[number]
@@ -100,46 +99,47 @@ class Group:
                 slots.update({(number, place): column for place, column in held})
             elif held:
                 slots[number, 0] = first_of([column for _, column in held])
-        keywords = self._keywords.search(batch, columns, rows) if self._keywords else {}
         return _Cells(present, slots, keywords)
 
     def _judge(self, cells: _Cells, places: np.ndarray[tuple[int], np.dtype[np.intp]]) -> list[RowVerdict]:
         """Return the verdicts of rows never seen before."""
-        texts = {slot: column.texts.gather(places).to_list() for slot, column in cells.slots.items()}
-        slots = tuple(texts)
-        numbers: list[Sequence[object]] = []
+        slots = tuple(cells.slots)
+        frame = pl.DataFrame([column.texts.alias(str(slot)) for slot, column in cells.slots.items()])
+        cut = frame[places].get_columns() if slots else []
+        texts = {slot: column.to_list() for slot, column in zip(slots, cut, strict=True)}
+        numbers: list[list[int]] = []
         for slot in slots:
             matcher = self._plan.matchers[slot[0]]
             numbers.append((matcher.list_numbers if cells.slots[slot].lists else matcher.numbers)(texts[slot]))
         at = places.tolist()
         referred = [self._referred(number, cells, texts, len(at)) for number in self._references]
         keywords = [cells.keywords.get(place, frozenset()) for place in at]
-        rules_of = self._rules_of.setdefault(slots, Remembered(_REMEMBERED_PATTERNS))
         verdicts: list[RowVerdict] = []
-        for place, pattern in zip(at, zip(keywords, *referred, *numbers, strict=True), strict=True):
-            rules = rules_of.get(pattern)
+        for place, keys, refers, pattern in zip(
+            at, keywords, _across(referred, len(at)), _across(numbers, len(at)), strict=True
+        ):
+            known = (slots, keys, refers, pattern)
+            rules = self._rules_of.get(known)
             if rules is None:
-                rules = self._holding(slots, pattern)
-                rules_of.put(pattern, rules)
+                rules = self._holding(slots, keys, refers, pattern)
+                self._rules_of.put(known, rules)
             verdicts.append(self._verdict(rules, cells, place) if rules else NOTHING)
         return verdicts
 
-    def _holding(self, slots: Sequence[Slot], pattern: Sequence[object]) -> _Numbers:
-        """Return the rules that hold for rows with this pattern of keywords, references and values."""
-        true: set[int] = set(self._absent)
-        split = 1 + len(self._references)
-        held = [(slot[0], number) for slot, number in zip(slots, pattern[split:], strict=True) if number]
-        for number, _ in held:
-            true -= self._plan.matchers[number].patterns[0]
-        for number, value in held:
-            true |= self._plan.matchers[number].patterns[value]  # type: ignore[call-overload]
-        true |= pattern[0]  # type: ignore[operator]
-        true.update(number for number, holds in zip(self._references, pattern[1:split], strict=True) if holds)
+    def _holding(
+        self, slots: Sequence[Slot], keywords: frozenset[int], refers: tuple[bool, ...], pattern: _Numbers
+    ) -> _Numbers:
+        """Return the rules that hold for rows with these keywords, references and patterns of values."""
+        matchers = self._plan.matchers
+        held = [(slot[0], number) for slot, number in zip(slots, pattern, strict=True) if number]
+        true = set(self._absent)
+        for field_number, _ in held:
+            true.difference_update(matchers[field_number].patterns[0])
+        true.update(keywords, *(matchers[field_number].patterns[number] for field_number, number in held))
+        true.update(number for number, holds in zip(self._references, refers, strict=True) if holds)
         return tuple(dict.fromkeys(chain.from_iterable(route.index.holding(true) for route in self._routes)))
 
-    def _referred(
-        self, number: int, cells: _Cells, texts: Mapping[Slot, list[str | None]], height: int
-    ) -> list[bool]:
+    def _referred(self, number: int, cells: _Cells, texts: Mapping[Slot, list[str | None]], height: int) -> list[bool]:
         """Return row by row whether one field stands to another as a predicate wants."""
         predicate = self._plan.predicates[number]
         left, right = (_values(cells, texts, field, height) for field in (predicate.field, predicate.other))
@@ -164,27 +164,33 @@ class Group:
         return orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _keyword_column(cells: _Cells, height: int) -> list[tuple[Slot, pl.Series]]:
+def _across(columns: Sequence[list[Item]], height: int) -> Iterator[tuple[Item, ...]]:
+    """Return the rows of columns, also where there is none."""
+    return zip(*columns, strict=True) if columns else repeat((), height)
+
+
+def _keyword_column(cells: _Cells, height: int) -> dict[Slot, pl.Series]:
     if not cells.keywords:
-        return []
+        return {}
     texts: list[str | None] = [None] * height
     for place, numbers in cells.keywords.items():
         texts[place] = repr(sorted(numbers))
-    return [((KEYWORDS, 0), pl.Series(texts, dtype=pl.String))]
+    return {(KEYWORDS, 0): pl.Series(texts, dtype=pl.String)}
 
 
 def _values(cells: _Cells, texts: Mapping[Slot, list[str | None]], field: int, height: int) -> list[list[str]]:
     found: list[list[str]] = [[] for _ in range(height)]
     for slot, column in texts.items():
         if slot[0] == field:
-            for values, text in zip(found, column, strict=True):
+            for place, text in enumerate(column):
                 if text is not None:
-                    values += orjson.loads(text) if cells.slots[slot].lists else [text]
+                    found[place] += orjson.loads(text) if cells.slots[slot].lists else [text]
     return found
 
 
 def _refers(predicate: Predicate, ours: Sequence[str], theirs: Sequence[str]) -> bool:
-    return any(text_holds(predicate.test.flags, our, their, cased=predicate.test.cased) for our in ours for their in theirs)
+    test = predicate.test
+    return any(text_holds(test.flags, our, their, cased=test.cased) for our in ours for their in theirs)
 
 
 def _collect(

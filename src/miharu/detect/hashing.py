@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 Keys = npt.NDArray[np.void]
-Words = npt.NDArray[np.uint64]
+Place: TypeAlias = tuple[int, int]
+"""Where a column stands, the same in every batch."""
 
-_SEED_BITS = 63
+_SEED_BITS: Final = 63
+
+
+@dataclass(frozen=True, slots=True)
+class _Seed:
+    value: int
+    of_null: np.uint64
 
 
 class RowHasher:
@@ -22,20 +31,35 @@ class RowHasher:
     """
 
     def __init__(self) -> None:
-        self._seeds: dict[tuple[int, int], tuple[int, int]] = {}
+        self._seeds: dict[Place, tuple[_Seed, _Seed]] = {}
 
-    def keys(self, columns: Iterable[tuple[tuple[int, int], pl.Series]], height: int) -> Keys:
-        """Return one 16-byte key per row; each column comes with the place it has in every batch."""
+    def keys(self, columns: Mapping[Place, pl.Series], height: int) -> Keys:
+        """Return one 16-byte key per row; each column of texts comes with the place it has in every batch."""
         words = np.zeros((height, 2), dtype=np.uint64)
-        for place, column in columns:
-            seeds = self._seeds.get(place)
-            if seeds is None:
-                seeds = self._seeds[place] = (secrets.randbits(_SEED_BITS), secrets.randbits(_SEED_BITS))
-            nulls = column.is_null().to_numpy() if column.null_count() else None
-            for half, seed in enumerate(seeds):
-                hashes: Words = column.hash(seed).to_numpy()
-                words[:, half] += hashes if nulls is None else np.where(nulls, np.uint64(0), hashes)
+        if columns:
+            frame = pl.DataFrame([column.alias(str(place)) for place, column in columns.items()])
+            seeds = [self._seeds_of(place) for place in columns]
+            hashed = frame.select(
+                pl.nth(nth).hash(seed.value).alias(f"{nth}.{half}")
+                for nth, pair in enumerate(seeds)
+                for half, seed in enumerate(pair)
+            )
+            for nth, pair in enumerate(seeds):
+                for half, seed in enumerate(pair):
+                    total = words[:, half]
+                    total += hashed.to_series(2 * nth + half).to_numpy()
+                    total -= seed.of_null
         return words.view("V16").reshape(height)
+
+    def _seeds_of(self, place: Place) -> tuple[_Seed, _Seed]:
+        if place not in self._seeds:
+            self._seeds[place] = (_draw(), _draw())
+        return self._seeds[place]
+
+
+def _draw() -> _Seed:
+    value = secrets.randbits(_SEED_BITS)
+    return _Seed(value, pl.Series([None], dtype=pl.String).hash(value).to_numpy()[0])
 
 
 def distinct(keys: Keys) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

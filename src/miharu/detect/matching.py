@@ -7,10 +7,9 @@ regular expressions by another; what is left (networks, comparisons) is judged o
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -27,29 +26,24 @@ from miharu.detect.judging import (
     number_of,
 )
 from miharu.detect.model import ABSENT_OPS, Engine, Predicate, ValueTest
-from miharu.detect.remembering import Remembered
+from miharu.detect.remembering import Budget, Remembered
 from miharu.detect.scanning import PatternScanner
 
 Pattern: TypeAlias = frozenset[int]
 """Numbers of the predicates that hold."""
 
-CACHED_CHARACTERS: Final = 50_000_000
-"""Characters of distinct values that all fields together remember at most."""
-
-_Check: TypeAlias = tuple[int, str, str, re.Pattern[str] | None, bool]
-"""A literal's use: predicate, operation, wanted text, pattern, cased."""
+_Check: TypeAlias = tuple[int, Callable[[str, str], bool] | None, str, bool]
+"""A literal's use: predicate, how a hit is confirmed (None: it is enough), wanted text, cased."""
 
 
 class FieldMatcher:
     """Judges the values of one field. Patterns are numbered; number 0 is kept for a missing value."""
 
-    def __init__(
-        self, predicates: Iterable[tuple[int, Predicate]], engine: Engine | None, fields: int = 1
-    ) -> None:
+    def __init__(self, predicates: Iterable[tuple[int, Predicate]], engine: Engine | None, budget: Budget) -> None:
         self.patterns: list[Pattern] = []
         self._numbers: dict[Pattern, int] = {}
-        self._known: Remembered[str, int] = Remembered(CACHED_CHARACTERS // fields, len)
-        self._known_lists: Remembered[str, int] = Remembered(CACHED_CHARACTERS // fields, len)
+        self._known: Remembered[str, int] = Remembered(budget)
+        self._known_lists: Remembered[str, int] = Remembered(budget)
         self._exact: dict[str, list[int]] = defaultdict(list)
         self._exact_cased: dict[str, list[int]] = defaultdict(list)
         self._numeric: dict[Number, list[int]] = defaultdict(list)
@@ -71,6 +65,14 @@ class FieldMatcher:
         self._regexes = _Regexes(engine, self._regex_tests) if engine and engine.regexes else None
         self.patterns.append(frozenset(absent))
 
+    def forget(self) -> None:
+        """Forget all values and patterns; their numbers mean nothing any more."""
+        del self.patterns[1:]
+        self._numbers.clear()
+        for known in (self._known, self._known_lists):
+            known.age()
+            known.age()
+
     def number_of_pattern(self, pattern: Pattern) -> int:
         """Return the number of a set of predicates."""
         number = self._numbers.get(pattern)
@@ -90,18 +92,18 @@ class FieldMatcher:
         return [0 if value is None else known(value) or self._list_number(value) for value in values]
 
     def _number(self, value: str) -> int:
-        number = self._known.get(value)
+        number = self._known.get(value, len(value))
         if number is None:
             number = self.number_of_pattern(self.match(value))
-            self._known.put(value, number)
+            self._known.put(value, number, len(value))
         return number
 
     def _list_number(self, text: str) -> int:
-        number = self._known_lists.get(text)
+        number = self._known_lists.get(text, len(text))
         if number is None:
             values = msgspec.json.decode(text, type=list[str])
             number = self.number_of_pattern(frozenset().union(*(self.match(value) for value in values)))
-            self._known_lists.put(text, number)
+            self._known_lists.put(text, number, len(text))
         return number
 
     def match(self, value: str) -> Pattern:
@@ -128,26 +130,16 @@ class FieldMatcher:
         else:
             hits = [checks for literal, checks in self._literals if literal in folded]
         for checks in hits:
-            for number, op, wanted, pattern, cased in checks:
-                if op == "contains":
-                    if not cased or wanted in value:
-                        found.append(number)
-                elif op == "ends":
-                    if (value if cased else folded).endswith(wanted):
-                        found.append(number)
-                elif op == "starts":
-                    if (value if cased else folded).startswith(wanted):
-                        found.append(number)
-                elif pattern is not None and pattern.match(value if cased else folded):
+            for number, confirm, wanted, cased in checks:
+                if confirm is None or confirm(value if cased else folded, wanted):
                     found.append(number)
 
     def _sort(self, number: int, test: ValueTest) -> None:
         """Put a test where it is decided fastest."""
         literal = literal_of(test)
         if literal:
-            pattern = glob_regex(folded_segments(test)) if test.op == "glob" else None
             wanted = test.value if test.cased else literal
-            self._checks[literal].append((number, test.op, wanted, pattern, test.cased))
+            self._checks[literal].append((number, _confirmation(test), wanted, test.cased))
         elif test.op == "equals":
             self._sort_exact(number, test)
         elif test.op == "regex":
@@ -175,6 +167,20 @@ class FieldMatcher:
             self._exact_cased[test.value].append(number)
         else:
             self._numeric[wanted].append(number)
+
+
+def _confirmation(test: ValueTest) -> Callable[[str, str], bool] | None:
+    """Return what must hold, beyond the literal's presence, of the value and the wanted text."""
+    match test.op:
+        case "starts":
+            return str.startswith
+        case "ends":
+            return str.endswith
+        case "contains":
+            return str.__contains__ if test.cased else None
+        case _:
+            pattern = glob_regex(folded_segments(test))
+            return lambda value, _: pattern.match(value) is not None
 
 
 class _Regexes:

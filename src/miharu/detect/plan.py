@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from miharu.detect.indexing import RouteIndex
 from miharu.detect.matching import FieldMatcher
 from miharu.detect.model import KEYWORDS, AllOf, AnyOf, FieldColumns, Leaf, Named, Node, Not, Predicate, RuleSet
+from miharu.detect.remembering import Budget
+
+_CHARACTERS: Final = 100_000_000
+"""Characters of distinct values that are remembered at most."""
+_ROWS: Final = 1_000_000
+"""Distinct rows whose verdict is remembered at most."""
+_COMBINATIONS: Final = 500_000
+"""Combinations of patterns whose rules are remembered at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,8 @@ class Plan:
     fields: Sequence[FieldColumns]
     matchers: Sequence[FieldMatcher]
     routes: Sequence[RoutePlan]
+    rows: Budget
+    combinations: Budget
 
 
 def make_plan(ruleset: RuleSet) -> Plan:
@@ -39,9 +50,9 @@ def make_plan(ruleset: RuleSet) -> Plan:
         if predicate.field != KEYWORDS and predicate.test.op != "ref":
             by_field[predicate.field].append((number, predicate))
     engines = {engine.field: engine for engine in ruleset.engines}
-    count = max(1, len(ruleset.fields))
-    matchers = [FieldMatcher(by_field[field], engines.get(field), count) for field in range(len(ruleset.fields))]
-    return Plan(ruleset.predicates, ruleset.fields, matchers, _routes(ruleset))
+    characters = Budget(_CHARACTERS)
+    matchers = [FieldMatcher(by_field[field], engines.get(field), characters) for field in range(len(ruleset.fields))]
+    return Plan(ruleset.predicates, ruleset.fields, matchers, _routes(ruleset), Budget(_ROWS), Budget(_COMBINATIONS))
 
 
 def leaves(node: Node) -> Iterator[int]:
@@ -63,9 +74,7 @@ def _routes(ruleset: RuleSet) -> list[RoutePlan]:
         for variant in rule.variants:
             conditions[variant.route].append((number, variant.condition))
             looks_at[variant.route][number] = variant.fields
-    return [
-        _route(ruleset.predicates, parts, fields) for parts, fields in zip(conditions, looks_at, strict=True)
-    ]
+    return [_route(ruleset.predicates, parts, fields) for parts, fields in zip(conditions, looks_at, strict=True)]
 
 
 def _route(

@@ -1,44 +1,62 @@
-"""A cache of bounded size: what was not asked for during two generations is forgotten."""
+"""Caches of bounded size: what was not asked for during two generations is forgotten."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 
 
-class Remembered(Generic[Key, Item]):
-    """A mapping that holds at most about `limit` units of weight.
+class Budget:
+    """What several caches may weigh together, about `limit` units.
 
-    When the young generation reaches half the limit it becomes the old one, and the old one is dropped;
-    reading an old entry makes it young again.
+    When their young generations weigh half of it, these become the old ones, and the old ones are dropped.
     """
 
-    def __init__(self, limit: int, weigh: Callable[[Key], int] | None = None) -> None:
+    def __init__(self, limit: int) -> None:
         self._half = max(1, limit // 2)
-        self._weigh = weigh
-        self.young: dict[Key, Item] = {}
+        self._spent = 0
+        self._members: list[Remembered[Hashable, object]] = []
+
+    def join(self, member: Remembered[Key, Item]) -> None:
+        """Let a cache take part."""
+        self._members.append(member)  # type: ignore[arg-type]
+
+    def spend(self, weight: int) -> None:
+        """Take up room, and make some where there is none left."""
+        self._spent += weight
+        if self._spent > self._half:
+            self._spent = weight
+            for member in self._members:
+                member.age()
+
+
+class Remembered(Generic[Key, Item]):
+    """A mapping that forgets. `young` may be read directly; what is missing there may still be had by `get`."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._old: dict[Key, Item] = {}
-        self._weight = 0
+        self.young: dict[Key, Item] = {}
+        budget.join(self)
 
     def __len__(self) -> int:
         return len(self.young) + len(self._old)
 
-    def get(self, key: Key) -> Item | None:
-        """Return what is remembered under `key`."""
+    def get(self, key: Key, weight: int = 1) -> Item | None:
+        """Return what is remembered under `key`; it is young again."""
         found = self.young.get(key)
-        if found is None and self._old:
-            found = self._old.get(key)
-            if found is not None:
-                self.put(key, found)
+        if found is None and self._old and (found := self._old.get(key)) is not None:
+            self.put(key, found, weight)
         return found
 
-    def put(self, key: Key, item: Item) -> None:
+    def put(self, key: Key, item: Item, weight: int = 1) -> None:
         """Remember `item` under `key`."""
-        self._weight += self._weigh(key) if self._weigh else 1
-        if self._weight > self._half:
-            self._old, self.young = self.young, {}
-            self._weight = self._weigh(key) if self._weigh else 1
+        self._budget.spend(weight)
         self.young[key] = item
+
+    def age(self) -> None:
+        """Forget the old generation, and make the young one old."""
+        self._old, self.young = self.young, {}

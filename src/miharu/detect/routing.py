@@ -10,7 +10,7 @@ import numpy as np
 from miharu.detect.columns import BatchColumns, Rows
 from miharu.detect.hashing import RowHasher, distinct
 from miharu.detect.model import RouteSpec
-from miharu.detect.remembering import Remembered
+from miharu.detect.remembering import Budget, Remembered
 
 Routes: TypeAlias = tuple[int, ...]
 """Numbers of the routes a row belongs to."""
@@ -24,27 +24,31 @@ class Router:
 
     def __init__(self, routes: Sequence[RouteSpec]) -> None:
         self._routes = routes
-        self._columns = sorted({test[0] for route in routes for part in route.conditions for all_ in part for test in all_})
+        conditions = [condition for route in routes for condition in route.conditions]
+        self._columns = sorted({test[0] for condition in conditions for tests in condition for test in tests})
         self._hasher = RowHasher()
-        self._known: Remembered[_Cells, Routes] = Remembered(_COMBINATIONS)
+        self._known: Remembered[_Cells, Routes] = Remembered(Budget(_COMBINATIONS))
 
     def split(self, batch: BatchColumns, height: int) -> dict[Routes, Rows]:
         """Return the rows of each combination of routes; rows of none are left out."""
+        if not self._columns:
+            return {}
         every = np.arange(height, dtype=np.uint32)
         columns = batch.at(self._columns, every)
-        keys = self._hasher.keys(
-            (((place, 0), columns[name].texts) for place, name in enumerate(self._columns) if name in columns), height
-        )
+        keyed = {(place, 0): columns[name].texts for place, name in enumerate(self._columns) if name in columns}
+        keys = self._hasher.keys(keyed, height)
         first, inverse = distinct(keys)
         cells = [
             columns[name].texts.gather(first).to_list() if name in columns else [None] * len(first)
             for name in self._columns
         ]
-        rows_of: dict[Routes, list[int]] = {}
-        for number, row in enumerate(zip(*cells, strict=True)):
-            rows_of.setdefault(self._routes_of(row), []).append(number)
-        rows_of.pop((), None)
-        return {routes: np.flatnonzero(np.isin(inverse, numbers)).astype(np.uint32) for routes, numbers in rows_of.items()}
+        numbers: dict[Routes, int] = {}
+        of_combination = [numbers.setdefault(self._routes_of(row), len(numbers)) for row in zip(*cells, strict=True)]
+        of_row = np.array(of_combination, dtype=np.intp)[inverse]
+        order = np.argsort(of_row, kind="stable").astype(np.uint32)
+        ends = np.cumsum(np.bincount(of_row, minlength=len(numbers)))
+        parts = np.split(order, ends[:-1])
+        return {routes: parts[number] for routes, number in numbers.items() if routes}
 
     def _routes_of(self, cells: _Cells) -> Routes:
         routes = self._known.get(cells)

@@ -35,8 +35,8 @@ _TIME_PARTS: Final[dict[str, Op]] = {
 }  # fmt: skip
 
 
-class ValueFault(Exception):
-    """A value that cannot be tested; `reason` is a problem code."""
+class RuleFaultError(Exception):
+    """A rule that cannot run; `reason` is a problem code."""
 
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
@@ -44,7 +44,7 @@ class ValueFault(Exception):
 
 
 def read_value(value: SigmaType, *, keyword: bool) -> list[ValueTest]:
-    """Return the alternatives a value stands for. Raises ValueFault."""
+    """Return the alternatives a value stands for. Raises RuleFaultError."""
     if isinstance(value, SigmaExpansion):
         return [test for part in value.values for test in read_value(part, keyword=keyword)]
     if keyword:
@@ -82,7 +82,7 @@ def _relation(value: SigmaType) -> ValueTest:
             kinds = {(False, False): "equals", (True, False): "starts", (False, True): "ends", (True, True): "contains"}
             return ValueTest("ref", value.field, flags=kinds[value.starts_with, value.ends_with])
         case _:
-            raise ValueFault("detection_invalid", f"values of type {type(value).__name__} are not known")
+            raise RuleFaultError("detection_invalid", f"values of type {type(value).__name__} are not known")
 
 
 def _keyword(value: SigmaType) -> ValueTest:
@@ -94,11 +94,11 @@ def _keyword(value: SigmaType) -> ValueTest:
         case SigmaRegularExpression():
             return _regex(value)
         case _:
-            raise ValueFault("detection_invalid", f"a keyword cannot be of type {type(value).__name__}")
+            raise RuleFaultError("detection_invalid", f"a keyword cannot be of type {type(value).__name__}")
 
 
 def _unanchored(segments: Segments, *, cased: bool) -> ValueTest:
-    """A keyword is looked for anywhere: `*` at its ends adds nothing."""
+    """Return the test of a keyword: it is looked for anywhere, so `*` at its ends adds nothing."""
     inner = tuple(segment for segment in segments if segment)
     if not inner:
         return ValueTest("exists")
@@ -134,7 +134,7 @@ def _segments(value: SigmaString) -> Segments:
     segments: list[list[str | None]] = [[]]
     for part in value.s:
         if isinstance(part, Placeholder):
-            raise ValueFault("placeholder", f"no value is known for the placeholder %{part.name}%")
+            raise RuleFaultError("placeholder", f"no value is known for the placeholder %{part.name}%")
         if part is SpecialChars.WILDCARD_MULTI:
             segments.append([])
         elif part is SpecialChars.WILDCARD_SINGLE:
@@ -151,6 +151,6 @@ def _segments(value: SigmaString) -> Segments:
 
 def _regex(value: SigmaRegularExpression) -> ValueTest:
     if value.contains_placeholder():
-        raise ValueFault("placeholder", f"no value is known for a placeholder in the pattern {value.regexp}")
+        raise RuleFaultError("placeholder", f"no value is known for a placeholder in the pattern {value.regexp}")
     flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
     return ValueTest("regex", str(value.regexp), cased="i" not in flags, flags=flags)
