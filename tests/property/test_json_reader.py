@@ -12,7 +12,9 @@ from miharu.parse.json_shapes import read_json
 from tests.unit.parse.windows_samples import records
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="."), max_size=6)
-SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(exclude_categories=["Cs"]))
+SCALARS = (
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(exclude_categories=["Cs"]))
+)
 VALUES = st.recursive(
     SCALARS | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
@@ -28,7 +30,13 @@ def rows_of(raws: list[bytes]) -> tuple[dict[int, dict[str, Any]], set[int]]:
     return found, set(rejects["record.row"])
 
 
-@given(st.lists(st.binary(max_size=40) | st.sampled_from([b"{", b"{}", b'{"a":1}', b'{"a":{"b":1}}', b"[1]", b"nul", b'"\\ud800"']), max_size=12))
+@given(
+    st.lists(
+        st.binary(max_size=40)
+        | st.sampled_from([b"{", b"{}", b'{"a":1}', b'{"a":{"b":1}}', b"[1]", b"nul", b'"\\ud800"']),
+        max_size=12,
+    )
+)
 def test_every_record_once_whatever_the_bytes(raws: list[bytes]) -> None:
     found, rejected = rows_of(raws)
     assert not found.keys() & rejected

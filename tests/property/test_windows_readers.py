@@ -20,13 +20,48 @@ NAMES = st.from_regex(r"[A-Z][A-Za-z]{1,8}", fullmatch=True).filter(
     lambda name: not name.lower().endswith("guid") and name not in ("Data", "Binary")
 )
 DATA = st.dictionaries(NAMES, TEXTS, max_size=5)
-VALUES = st.none() | st.booleans() | st.integers(-9, 2**40) | TEXTS | st.lists(TEXTS, max_size=2) | st.dictionaries(NAMES, TEXTS, max_size=2)
-FLAT = st.dictionaries(st.sampled_from(["EventID", "Channel", "EventTime", "@timestamp", "EventType", "Keywords", "Level", "EventReceivedTime", "Version", "Message", "TimeCreated", "Severity", "StringInserts"]) | NAMES, VALUES, max_size=8)
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 2**40)
+    | TEXTS
+    | st.lists(TEXTS, max_size=2)
+    | st.dictionaries(NAMES, TEXTS, max_size=2)
+)
+FLAT = st.dictionaries(
+    st.sampled_from(
+        [
+            "EventID",
+            "Channel",
+            "EventTime",
+            "@timestamp",
+            "EventType",
+            "Keywords",
+            "Level",
+            "EventReceivedTime",
+            "Version",
+            "Message",
+            "TimeCreated",
+            "Severity",
+            "StringInserts",
+        ]
+    )
+    | NAMES,
+    VALUES,
+    max_size=8,
+)
 TREES = st.fixed_dictionaries(
     {"System": st.fixed_dictionaries({"EventID": VALUES, "Channel": VALUES, "Provider": VALUES, "Keywords": VALUES})},
     optional={"EventData": VALUES | DATA, "UserData": VALUES | DATA, "RenderingInfo": VALUES},
 )
-BEATS = st.fixed_dictionaries({"winlog": st.fixed_dictionaries({"channel": VALUES, "event_id": VALUES, "keywords": VALUES, "event_data": VALUES}), "log": VALUES})
+BEATS = st.fixed_dictionaries(
+    {
+        "winlog": st.fixed_dictionaries(
+            {"channel": VALUES, "event_id": VALUES, "keywords": VALUES, "event_data": VALUES}
+        ),
+        "log": VALUES,
+    }
+)
 
 
 @given(st.lists(FLAT | TREES | BEATS | TREES.map(lambda tree: {"Event": tree}), min_size=1, max_size=6))

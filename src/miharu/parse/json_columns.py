@@ -1,19 +1,88 @@
-"""Frames of different shapes → frames that can be stacked: one type per name, a bounded number of names."""
+"""Values of a key → a column of one type; frames of different shapes → frames that can be stacked."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from itertools import chain
+from types import NoneType
+from typing import Any, Final
 
+import numpy as np
 import orjson
 import polars as pl
+import pyarrow as pa
+
+from miharu.parse.json_merging import Column
 
 MAX_NAMES: Final = 1500
 """Names given a column of their own in one chunk. Data keyed by ids (one key per user, say) would
 otherwise make as many columns as records."""
 
+_EXACT: Final = 2**53
+
 REST: Final = "json.rest"
 """Column of JSON text for the keys beyond `MAX_NAMES`."""
+
+
+def column_series(name: str, column: Column) -> pl.Series | None:
+    """Return a column as a series of one type, None if it has no value at all."""
+    if name.startswith("record."):
+        name = f"json.{name}"
+    if isinstance(column[0], str):
+        try:
+            return pl.Series(name, column, dtype=pl.String)
+        except TypeError:
+            return pl.Series(name, [as_json_text(value) for value in column], dtype=pl.String)
+    types = set(map(type, column)) - {NoneType}
+    if not types:
+        return None
+    if types == {list}:
+        return _lists(name, column)
+    dtype = _number_type(types, column)
+    if dtype is not None:
+        try:
+            return pl.Series(name, column, dtype=dtype)
+        except (TypeError, OverflowError):
+            pass  # an integer beyond 64 bits
+    return pl.Series(name, [as_json_text(value) for value in column], dtype=pl.String)
+
+
+def _number_type(types: set[type], column: Column) -> type[pl.DataType] | None:
+    if types == {bool}:
+        return pl.Boolean
+    if types == {int}:
+        return pl.Int64
+    if types == {float}:
+        return pl.Float64
+    if types == {int, float} and all(value is None or abs(value) <= _EXACT for value in column):
+        return pl.Float64
+    return None
+
+
+def _lists(name: str, column: Column) -> pl.Series:
+    items = list(chain.from_iterable(value for value in column if value))
+    types = set(map(type, items))
+    if types & {dict, list}:
+        return pl.Series(name, [as_json_text(value) for value in column], dtype=pl.String)
+    if not types <= {str, NoneType}:
+        items = [as_json_text(item) for item in items]
+    ends = np.zeros(len(column) + 1, dtype=np.int64)
+    np.cumsum([len(value) if value else 0 for value in column], out=ends[1:])
+    # Arrow arrays are made by Polars: `pyarrow.array` would import pandas, 0.7 s.
+    texts = pl.Series(items, dtype=pl.String).to_arrow(compat_level=pl.CompatLevel.oldest())
+    array = pa.LargeListArray.from_arrays(pl.Series(ends).to_arrow(), texts)
+    lists = pl.Series(name, pl.from_arrow(array))
+    absent = [value is None for value in column]
+    return lists.set(pl.Series(absent), None) if True in absent else lists
+
+
+def as_json_text(value: Any) -> str | None:
+    """Return a JSON value as text: a string as it is, anything else as JSON writes it."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return orjson.dumps(value).decode()
 
 
 def agree(frames: list[pl.DataFrame]) -> list[pl.DataFrame]:

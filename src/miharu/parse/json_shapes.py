@@ -17,17 +17,13 @@ from __future__ import annotations
 import gc
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import chain
 from types import NoneType
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn
 
-import numpy as np
 import orjson
 import polars as pl
-import pyarrow as pa
 
 from miharu.core.columns import (
     LOG_OFFSET,
@@ -40,7 +36,8 @@ from miharu.core.columns import (
     REJECT_SCHEMA,
     empty_rejects,
 )
-from miharu.parse.json_columns import agree, bound_width
+from miharu.parse.json_columns import agree, as_json_text, bound_width, column_series
+from miharu.parse.json_merging import Column, Shape, merged
 
 SLICE_ROWS: Final = 8192
 """Records decoded before their columns are built: enough to share shapes, few enough to stay in cache."""
@@ -49,20 +46,6 @@ MAX_DEPTH: Final = 16
 """Objects nested deeper are kept as JSON text."""
 
 _BOM: Final = b"\xef\xbb\xbf"
-_EXACT: Final = 2**53
-
-_Event: TypeAlias = dict[str, Any]
-_Column: TypeAlias = Sequence[Any]
-
-
-@dataclass(slots=True)
-class _Shape:
-    """Records of one key shape: `columns[j][i]` is the value of `names[j]` in record `rows[i]`."""
-
-    names: list[str]
-    columns: list[_Column]
-    rows: list[int]
-    depth: int = 0
 
 
 def read_json(records: pl.DataFrame) -> tuple[list[pl.DataFrame], pl.DataFrame]:
@@ -90,7 +73,8 @@ def _read_slice(part: pl.DataFrame, rejects: list[pl.DataFrame]) -> list[pl.Data
 
 def frames_of(events: list[Any], part: pl.DataFrame) -> list[pl.DataFrame]:
     """Return the frames of decoded objects (None where there is none), one object per row of `part`."""
-    return [frame for shape in _shapes(events) for frame in _frames(shape, part)]
+    leaves = [leaf for shape in _shapes(events) for leaf in _leaves(shape)]
+    return [_frame(shape, part) for shape in merged(leaves)]
 
 
 @contextmanager
@@ -126,8 +110,11 @@ def _decode_one(at: int, raw: bytes, broken: list[tuple[int, str]]) -> Any:
 
 
 def _decode_leniently(raw: bytes) -> Any:
-    """Decode what common senders get wrong: a byte order mark, bytes that are not UTF-8, raw control
-    characters in strings, halves of surrogate pairs. NaN and infinities stay errors."""
+    """Decode what common senders get wrong.
+
+    A byte order mark, bytes that are not UTF-8, raw control characters in strings, halves of surrogate
+    pairs. NaN and infinities stay errors.
+    """
     text = raw.removeprefix(_BOM).decode("utf-8", "replace")
     value = json.loads(text, strict=False, parse_constant=_refuse_constant)
     return orjson.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
@@ -148,10 +135,10 @@ def rejected(part: pl.DataFrame, broken: list[tuple[int, str]], reason: str) -> 
         pl.col(RECORD_PATH).alias(LOG_PATH),
         pl.col(RECORD_OFFSET).alias(LOG_OFFSET),
         pl.col(RECORD_ROW),
-    ).cast(dict(REJECT_SCHEMA))
+    ).cast(pl.Schema(REJECT_SCHEMA))
 
 
-def _shapes(events: list[Any]) -> Iterator[_Shape]:
+def _shapes(events: list[Any]) -> Iterator[Shape]:
     """Group decoded records by their keys."""
     if set(map(type, events)) == {dict}:
         rows_of: dict[tuple[str, ...], list[int]] = defaultdict(list)
@@ -161,10 +148,10 @@ def _shapes(events: list[Any]) -> Iterator[_Shape]:
         rows_of = _rows_of_objects(events)
         bare = [at for at, event in enumerate(events) if not isinstance(event, (dict, NoneType))]
         if bare:
-            yield _Shape(["message"], [[_text(events[at]) for at in bare]], bare)
+            yield Shape(["message"], [[as_json_text(events[at]) for at in bare]], bare)
     for keys, rows in rows_of.items():
         chosen = events if len(rows) == len(events) else [events[at] for at in rows]
-        yield _Shape(list(keys), list(zip(*map(dict.values, chosen), strict=True)), rows)
+        yield Shape(list(keys), list(zip(*map(dict.values, chosen), strict=True)), rows)
 
 
 def _rows_of_objects(events: list[Any]) -> dict[tuple[str, ...], list[int]]:
@@ -175,23 +162,27 @@ def _rows_of_objects(events: list[Any]) -> dict[tuple[str, ...], list[int]]:
     return rows_of
 
 
-def _frames(shape: _Shape, part: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Yield the frames of a shape: one, or one for each shape of the objects inside."""
+def _leaves(shape: Shape) -> Iterator[Shape]:
+    """Yield the shape if it holds no objects, else one for each shape of the objects inside."""
     nested = [j for j, column in enumerate(shape.columns) if _holds_objects(column)]
-    if nested:
-        for inner in _opened(shape, nested):
-            yield from _frames(inner, part)
+    if not nested:
+        yield shape
         return
+    for inner in _opened(shape, nested):
+        yield from _leaves(inner)
+
+
+def _frame(shape: Shape, part: pl.DataFrame) -> pl.DataFrame:
     series: dict[str, pl.Series] = {}
     for name, column in zip(shape.names, shape.columns, strict=True):
-        made = _series(name, column)
+        made = column_series(name, column)
         if made is not None:
             series[made.name] = made
-    base = part if len(shape.rows) == len(part) else part[shape.rows]
-    yield base.hstack(list(series.values()))
+    base = part if shape.in_order and len(shape.rows) == len(part) else part[shape.rows]
+    return base.hstack(list(series.values()))
 
 
-def _holds_objects(column: _Column) -> bool:
+def _holds_objects(column: Column) -> bool:
     first = column[0]
     if isinstance(first, str) and isinstance(column[-1], str):
         # Nearly every column of text ends here; the rare one with an object in its middle does not,
@@ -200,16 +191,14 @@ def _holds_objects(column: _Column) -> bool:
     return dict in set(map(type, column))
 
 
-def _opened(shape: _Shape, nested: list[int]) -> Iterator[_Shape]:
+def _opened(shape: Shape, nested: list[int]) -> Iterator[Shape]:
     """Open the objects in the columns `nested`, splitting the records by the keys found inside."""
     if shape.depth >= MAX_DEPTH:
         for j in nested:
-            shape.columns[j] = [_text(value) if isinstance(value, dict) else value for value in shape.columns[j]]
+            shape.columns[j] = [as_json_text(value) if isinstance(value, dict) else value for value in shape.columns[j]]
         yield shape
         return
-    inner_keys = [
-        [tuple(value) if isinstance(value, dict) else None for value in shape.columns[j]] for j in nested
-    ]
+    inner_keys = [[tuple(value) if isinstance(value, dict) else None for value in shape.columns[j]] for j in nested]
     rows_of: dict[tuple[tuple[str, ...] | None, ...], list[int]] = defaultdict(list)
     for at, keys in enumerate(zip(*inner_keys, strict=True)):
         rows_of[keys].append(at)
@@ -217,10 +206,10 @@ def _opened(shape: _Shape, nested: list[int]) -> Iterator[_Shape]:
         yield _inner(shape, dict(zip(nested, keys, strict=True)), rows)
 
 
-def _inner(shape: _Shape, keys_of: dict[int, tuple[str, ...] | None], rows: list[int]) -> _Shape:
+def _inner(shape: Shape, keys_of: dict[int, tuple[str, ...] | None], rows: list[int]) -> Shape:
     whole = len(rows) == len(shape.rows)
     names: list[str] = []
-    columns: list[_Column] = []
+    columns: list[Column] = []
     for j, (name, column) in enumerate(zip(shape.names, shape.columns, strict=True)):
         chosen = column if whole else [column[at] for at in rows]
         keys = keys_of.get(j)
@@ -230,65 +219,4 @@ def _inner(shape: _Shape, keys_of: dict[int, tuple[str, ...] | None], rows: list
         else:
             names += [f"{name}.{key}" for key in keys]
             columns += zip(*map(dict.values, chosen), strict=True)
-    return _Shape(names, columns, shape.rows if whole else [shape.rows[at] for at in rows], shape.depth + 1)
-
-
-def _series(name: str, column: _Column) -> pl.Series | None:
-    """Return a column as a series of one type, None if it has no value at all."""
-    if name.startswith("record."):
-        name = f"json.{name}"
-    if isinstance(column[0], str):
-        try:
-            return pl.Series(name, column, dtype=pl.String)
-        except TypeError:
-            return pl.Series(name, [_text(value) for value in column], dtype=pl.String)
-    types = set(map(type, column)) - {NoneType}
-    if not types:
-        return None
-    if types == {list}:
-        return _lists(name, column)
-    dtype = _number_type(types, column)
-    if dtype is not None:
-        try:
-            return pl.Series(name, column, dtype=dtype)
-        except (TypeError, OverflowError):
-            pass  # an integer beyond 64 bits
-    return pl.Series(name, [_text(value) for value in column], dtype=pl.String)
-
-
-def _number_type(types: set[type], column: _Column) -> type[pl.DataType] | None:
-    if types == {bool}:
-        return pl.Boolean
-    if types == {int}:
-        return pl.Int64
-    if types == {float}:
-        return pl.Float64
-    if types == {int, float} and all(value is None or abs(value) <= _EXACT for value in column):
-        return pl.Float64
-    return None
-
-
-def _lists(name: str, column: _Column) -> pl.Series:
-    items = list(chain.from_iterable(value for value in column if value))
-    types = set(map(type, items))
-    if types & {dict, list}:
-        return pl.Series(name, [_text(value) for value in column], dtype=pl.String)
-    if not types <= {str, NoneType}:
-        items = [_text(item) for item in items]
-    ends = np.zeros(len(column) + 1, dtype=np.int64)
-    np.cumsum([len(value) if value else 0 for value in column], out=ends[1:])
-    # Arrow arrays are made by Polars: `pyarrow.array` would import pandas, 0.7 s.
-    texts = pl.Series(items, dtype=pl.String).to_arrow(compat_level=pl.CompatLevel.oldest())
-    array = pa.LargeListArray.from_arrays(pl.Series(ends).to_arrow(), texts)
-    lists = pl.Series(name, pl.from_arrow(array))
-    absent = [value is None for value in column]
-    return lists.set(pl.Series(absent), None) if True in absent else lists
-
-
-def _text(value: Any) -> str | None:
-    """Return a JSON value as text: a string as it is, anything else as JSON writes it."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return orjson.dumps(value).decode()
+    return Shape(names, columns, shape.rows if whole else [shape.rows[at] for at in rows], shape.depth + 1)

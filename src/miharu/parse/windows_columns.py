@@ -89,8 +89,7 @@ def _without_name_lists(frame: pl.DataFrame) -> pl.DataFrame:
     kept = frame.with_columns(pl.when(~listed).then(pl.col(DATA)).alias(DATA))
     columns = {f"EventData.{name}": None for row in rows for name in row}
     return kept.with_columns(
-        pl.Series(name, [row.get(name.removeprefix("EventData.")) for row in rows], dtype=pl.String)
-        for name in columns
+        pl.Series(name, [row.get(name.removeprefix("EventData.")) for row in rows], dtype=pl.String) for name in columns
     )
 
 

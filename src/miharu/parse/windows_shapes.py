@@ -29,9 +29,7 @@ _Place = tuple[Dialect, str]
 CHANNEL: Final = "System.Channel"
 
 
-def flatten_windows(
-    frames: list[pl.DataFrame], timezone: str = "UTC"
-) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
+def flatten_windows(frames: list[pl.DataFrame], timezone: str = "UTC") -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
     """Return `(windows, others)`: one frame per channel and dialect, and the frames of other records.
 
     `frames` are those of `read_json`; `timezone` is an IANA name for stamps that name no zone.

@@ -37,13 +37,11 @@ _DATA_SECTIONS: Final = frozenset({"EventData", "ProcessingErrorData", "DebugDat
 _Event: TypeAlias = dict[str, Any]
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """The text is not an event; says why."""
 
 
-def read_windows_xml(
-    records: pl.DataFrame, timezone: str = "UTC"
-) -> tuple[list[pl.DataFrame], pl.DataFrame]:
+def read_windows_xml(records: pl.DataFrame, timezone: str = "UTC") -> tuple[list[pl.DataFrame], pl.DataFrame]:
     """Return `(windows frames, rejects)`; what is no readable event is rejected as `xml_invalid`."""
     frames: list[pl.DataFrame] = []
     rejects = [empty_rejects()]
@@ -61,24 +59,24 @@ def read_windows_xml(
 def _read(at: int, raw: bytes, broken: list[tuple[int, str]]) -> _Event | None:
     try:
         return _event(raw.decode("utf-8", "replace").lstrip("\ufeff \t\r\n"))
-    except _Refused as error:
+    except _RefusedError as error:
         broken.append((at, str(error)))
         return None
 
 
 def _event(text: str) -> _Event:
     if "<!DOCTYPE" in text[: text.find("<Event")]:
-        raise _Refused("it declares a document type, which no event does")
+        raise _RefusedError("it declares a document type, which no event does")
     root, damage = _tree(text)
     if damage:
         plain = _REFERENCE.sub(_permitted, _FORBIDDEN.sub(_REPLACEMENT, text))
         if plain != text:
             root, damage = _tree(plain)
     if root is None or _local(root.tag) != "Event":
-        raise _Refused(damage or "its outermost element is not Event")
+        raise _RefusedError(damage or "its outermost element is not Event")
     event = dict(_fields(root))
     if not event.get("Event.System.EventID"):
-        raise _Refused(damage or "it has no EventID")
+        raise _RefusedError(damage or "it has no EventID")
     if damage:
         event["Event.System.Damage"] = damage
     return event
@@ -86,7 +84,7 @@ def _event(text: str) -> _Event:
 
 def _tree(text: str) -> tuple[ET.Element | None, str]:
     """Return the tree as far as it could be read, and what broke."""
-    parser = ET.XMLPullParser(events=("start",))
+    parser: ET.XMLPullParser[Any] = ET.XMLPullParser(events=("start",))
     damage = ""
     root: ET.Element | None = None
     try:
@@ -95,9 +93,10 @@ def _tree(text: str) -> tuple[ET.Element | None, str]:
     except ET.ParseError as error:
         damage = str(error)
     try:
-        for _, element in parser.read_events():
-            root = element
-            break
+        for event in parser.read_events():
+            if isinstance(event[-1], ET.Element):
+                root = event[-1]
+                break
     except ET.ParseError as error:
         damage = damage or str(error)
     return root, damage
@@ -151,7 +150,7 @@ def _rendering(section: ET.Element) -> Iterator[tuple[str, Any]]:
 
 
 def _paths(element: ET.Element, path: str, depth: int) -> Iterator[tuple[str, Any]]:
-    """Yield attributes and texts below an element under their paths; repeated names get `_1`, `_2`…"""
+    """Yield attributes and texts below an element under their paths; repeated names get `_1`, `_2` and so on."""
     for key, value in element.attrib.items():
         yield f"{path}.{_local(key)}", value
     if not len(element):

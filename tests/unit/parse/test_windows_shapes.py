@@ -74,9 +74,15 @@ def test_a_frame_for_each_channel() -> None:
         ({"Data": "one"}, {"param1": "one", "Data": "one"}),
         ({"param1": "one", "param2": "two"}, {"param1": "one", "param2": "two", "Data": "one\ntwo"}),
         ({"Data": [{"@Name": "A", "#text": "x"}, {"@Name": "B", "#text": "y"}]}, {"A": "x", "B": "y"}),
-        ({"Data": [{"#attributes": {"Name": "A"}, "#text": "x"}, {"#text": "y"}]}, {"A": "x", "param1": "y", "Data": "y"}),
+        (
+            {"Data": [{"#attributes": {"Name": "A"}, "#text": "x"}, {"#text": "y"}]},
+            {"A": "x", "param1": "y", "Data": "y"},
+        ),
         ({"A": 1, "B": True, "C": 1.5, "D": ["x", "y"]}, {"A": "1", "B": "true", "C": "1.5", "D": "x, y"}),
-        ({"LogonGuid": "0A1B2C3D-0001-684D-0100-00000000FF00"}, {"LogonGuid": "{0a1b2c3d-0001-684d-0100-00000000ff00}"}),
+        (
+            {"LogonGuid": "0A1B2C3D-0001-684D-0100-00000000FF00"},
+            {"LogonGuid": "{0a1b2c3d-0001-684d-0100-00000000ff00}"},
+        ),
         ({"LogonGuid": "-", "Binary": None}, {"LogonGuid": "-"}),
     ],
 )
@@ -112,7 +118,13 @@ def test_nxlog_event_type_is_not_event_data() -> None:
 
 
 def test_process_id_of_the_head_and_of_the_data() -> None:
-    both = {"EventID": 1, "Channel": "X", "EventTime": "2025-06-14 10:00:00", "ExecutionProcessID": 4, "ProcessID": "77"}
+    both = {
+        "EventID": 1,
+        "Channel": "X",
+        "EventTime": "2025-06-14 10:00:00",
+        "ExecutionProcessID": 4,
+        "ProcessID": "77",
+    }
     (event,) = flat(both)
     assert (event["System.ProcessID"], event["EventData.ProcessID"]) == ("4", "77")
     (event,) = flat({"EventID": 5156, "Channel": "X", "ProcessID": "77", "TimeCreated": "2025-06-14T10:00:00Z"})
@@ -184,7 +196,9 @@ def test_schema_does_not_depend_on_neighbours() -> None:
 
 
 def test_columns_are_text() -> None:
-    frames, _ = read_json(records(*(make(samples.SYSMON) for make in (samples.evtx, samples.nxlog, samples.winlogbeat))))
+    frames, _ = read_json(
+        records(*(make(samples.SYSMON) for make in (samples.evtx, samples.nxlog, samples.winlogbeat)))
+    )
     for frame in flatten_windows(frames)[0]:
         for name, dtype in frame.schema.items():
             if name.startswith(("System.", "EventData.")) and name != "System.TimeCreated":

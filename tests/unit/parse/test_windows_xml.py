@@ -27,7 +27,9 @@ def event(inner: str, head: str = "") -> str:
 
 def test_namespace_or_not() -> None:
     assert read(samples.xml(samples.SYSMON)) == read(samples.xml(samples.SYSMON, namespace=False))
-    assert read('<?xml version="1.0" encoding="utf-16"?>' + samples.xml(samples.SYSMON)) == read(samples.xml(samples.SYSMON))
+    assert read('<?xml version="1.0" encoding="utf-16"?>' + samples.xml(samples.SYSMON)) == read(
+        samples.xml(samples.SYSMON)
+    )
     prefixed = event("<EventData><Data Name='A'>x</Data></EventData>").replace("<", "<e:").replace("<e:/", "</e:")
     assert read(prefixed.replace("<e:Event>", "<e:Event xmlns:e='urn:x'>"))[0]["EventData.A"] == "x"
 
@@ -41,12 +43,16 @@ def test_rendering() -> None:
 
 
 def test_keywords_in_words() -> None:
-    words = "<RenderingInfo><Keywords><Keyword>Audit Success</Keyword><Keyword>Classic</Keyword></Keywords></RenderingInfo>"
+    words = (
+        "<RenderingInfo><Keywords><Keyword>Audit Success</Keyword><Keyword>Classic</Keyword></Keywords></RenderingInfo>"
+    )
     assert read(event(words))[0]["Rendering.Keywords"] == "Audit Success, Classic"
 
 
 def test_unnamed_and_repeated_data() -> None:
-    found, _ = read(event("<EventData><Data>one</Data><Data></Data><Data Name='A'>x</Data><Data Name='A'>y</Data></EventData>"))
+    found, _ = read(
+        event("<EventData><Data>one</Data><Data></Data><Data Name='A'>x</Data><Data Name='A'>y</Data></EventData>")
+    )
     data = {name: value for name, value in found.items() if name.startswith("EventData.")}
     assert data == {
         "EventData.param1": "one",
@@ -82,17 +88,23 @@ def test_cut_before_the_number_is_rejected() -> None:
     assert detail
 
 
-@pytest.mark.parametrize("raw", ["", "<", "<Event/>", "<Events/>", "no XML", "<Event><System/></Event>", b"\xff\xfe<\x00E\x00"])
+@pytest.mark.parametrize(
+    "raw", ["", "<", "<Event/>", "<Events/>", "no XML", "<Event><System/></Event>", b"\xff\xfe<\x00E\x00"]
+)
 def test_no_event_is_rejected(raw: str | bytes) -> None:
     assert read(raw)[1]
 
 
 def test_entities_are_not_expanded() -> None:
-    bomb = '<!DOCTYPE Event [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>' + event("<EventData><Data Name='A'>&b;</Data></EventData>")
+    bomb = '<!DOCTYPE Event [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>' + event(
+        "<EventData><Data Name='A'>&b;</Data></EventData>"
+    )
     found, detail = read(bomb)
     assert not found
     assert "document type" in detail
-    secret = '<!DOCTYPE Event [<!ENTITY f SYSTEM "file:///etc/hostname">]>' + event("<EventData><Data>&f;</Data></EventData>")
+    secret = '<!DOCTYPE Event [<!ENTITY f SYSTEM "file:///etc/hostname">]>' + event(
+        "<EventData><Data>&f;</Data></EventData>"
+    )
     assert read(secret) == ({}, detail)
 
 

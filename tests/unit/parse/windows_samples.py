@@ -153,55 +153,57 @@ def winlogbeat(event: dict[str, Any]) -> str:
     }
     if event["user"]:
         winlog["user"] = {"identifier": event["user"]}
-    return json.dumps({
-        "@timestamp": "2025-06-14T08:15:02.000Z",
-        "event": {"code": str(event["event"]), "provider": event["provider"], "kind": "event"},
-        "host": {"name": COMPUTER},
-        "log": {"level": "information"},
-        "message": MESSAGE,
-        "winlog": winlog,
-    })
+    return json.dumps(
+        {
+            "@timestamp": "2025-06-14T08:15:02.000Z",
+            "event": {"code": str(event["event"]), "provider": event["provider"], "kind": "event"},
+            "host": {"name": COMPUTER},
+            "log": {"level": "information"},
+            "message": MESSAGE,
+            "winlog": winlog,
+        }
+    )
 
 
 def nxlog(event: dict[str, Any]) -> str:
     """The event as NXLog sends it through Logstash: local time, keywords as a signed number."""
     audit = event["channel"] == "Security"
     signed = event["keywords"] - (1 << 64)
-    return json.dumps({
-        "EventTime": "2025-06-14 17:15:02",
-        "Hostname": COMPUTER,
-        "Keywords": signed,
-        "EventType": "AUDIT_FAILURE" if audit else "INFO",
-        "SeverityValue": 4 if audit else 2,
-        "Severity": "ERROR" if audit else "INFO",
-        "EventID": event["event"],
-        "SourceName": event["provider"],
-        "ProviderGuid": f"{{{event['guid'].upper()}}}",
-        "Version": event["version"],
-        "Task": event["task"],
-        "OpcodeValue": 0,
-        "RecordNumber": event["record"],
-        "ExecutionProcessID": PROCESS,
-        "ThreadID": THREAD,
-        "Channel": event["channel"].lower() if audit else event["channel"],
-        "Category": event["words"],
-        "Opcode": "Info",
-        "Message": MESSAGE,
-        **({"UserID": event["user"]} if event["user"] else {}),
-        **event["data"],
-        "EventReceivedTime": "2025-06-14 17:15:04",
-        "SourceModuleName": "eventlog",
-        "SourceModuleType": "im_msvistalog",
-        "port": 51000,
-        "@timestamp": "2025-06-14T08:15:05.733Z",
-    })
+    return json.dumps(
+        {
+            "EventTime": "2025-06-14 17:15:02",
+            "Hostname": COMPUTER,
+            "Keywords": signed,
+            "EventType": "AUDIT_FAILURE" if audit else "INFO",
+            "SeverityValue": 4 if audit else 2,
+            "Severity": "ERROR" if audit else "INFO",
+            "EventID": event["event"],
+            "SourceName": event["provider"],
+            "ProviderGuid": f"{{{event['guid'].upper()}}}",
+            "Version": event["version"],
+            "Task": event["task"],
+            "OpcodeValue": 0,
+            "RecordNumber": event["record"],
+            "ExecutionProcessID": PROCESS,
+            "ThreadID": THREAD,
+            "Channel": event["channel"].lower() if audit else event["channel"],
+            "Category": event["words"],
+            "Opcode": "Info",
+            "Message": MESSAGE,
+            **({"UserID": event["user"]} if event["user"] else {}),
+            **event["data"],
+            "EventReceivedTime": "2025-06-14 17:15:04",
+            "SourceModuleName": "eventlog",
+            "SourceModuleType": "im_msvistalog",
+            "port": 51000,
+            "@timestamp": "2025-06-14T08:15:05.733Z",
+        }
+    )
 
 
 def wazuh(event: dict[str, Any]) -> str:
     """The event as a Wazuh agent gives it: small first letters, backslashes doubled, entities left."""
-    data = {
-        name[:1].lower() + name[1:]: _escaped(value).replace("\\", "\\\\") for name, value in event["data"].items()
-    }
+    data = {name[:1].lower() + name[1:]: _escaped(value).replace("\\", "\\\\") for name, value in event["data"].items()}
     system = {
         "providerName": event["provider"],
         "providerGuid": f"{{{event['guid']}}}",
