@@ -23,6 +23,8 @@ SENT: Final = "Sender.timestamp"
 
 MAX_PARAMETERS: Final = 200
 
+_PARAMETERS: Final = tuple(f"EventData.param{at}" for at in range(1, MAX_PARAMETERS + 1))
+
 _CHANNELS: Final[Mapping[str, str]] = {
     name.lower(): name
     for name in (
@@ -127,7 +129,8 @@ def _with_parameters(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _with_joined_parameters(frame: pl.DataFrame) -> pl.DataFrame:
     """Join `param1`… of senders that number unnamed data, as the events' own readers do."""
-    names = [f"EventData.param{at}" for at in range(1, MAX_PARAMETERS) if f"EventData.param{at}" in frame.columns]
+    have = set(frame.columns)
+    names = [name for name in _PARAMETERS if name in have]
     if not names:
         return frame
     joined = pl.concat_str([pl.col(name).cast(pl.String) for name in names], separator="\n", ignore_nulls=True)
