@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from miharu.detect.detector import Detector
+from miharu.detect.explaining import Explanation
 from miharu.detect.loading import load_rules
 from miharu.detect.model import PROBLEM_REASONS, Rule, RuleProblem, RuleSet
 
-__all__ = ["PROBLEM_REASONS", "Detector", "Rule", "RuleProblem", "RuleSet", "load_rules"]
+__all__ = ["PROBLEM_REASONS", "Detector", "Explanation", "Rule", "RuleProblem", "RuleSet", "load_rules"]

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from miharu.detect.columns import BatchColumns, Rows
+from miharu.detect.explaining import Explainer, Explanation
 from miharu.detect.findings import FindingWriter, no_findings
 from miharu.detect.grouping import Group, Hits
 from miharu.detect.hashing import RowHasher
@@ -51,6 +52,18 @@ class Detector:
         for (group, rows), held in zip(split, keywords, strict=True):
             group.run(columns, rows, held, hits)
         return self._writer.findings(batch, hits)
+
+    def explain(self, rule_id: str, event: pl.DataFrame) -> Explanation | None:
+        """Return why a rule holds for an event (a batch of one row) or not; None where no such rule runs.
+
+        A rule that runs on several logsources is explained for the event's own, else for its first.
+        """
+        rule = self._ruleset.find(rule_id)
+        if rule is None:
+            return None
+        routes = {route for found in self._router.split(BatchColumns(event), 1) for route in found}
+        variant = next((variant for variant in rule.variants if variant.route in routes), rule.variants[0])
+        return Explainer(self._ruleset, event.head(1)).explain(rule.title, variant)
 
     def _forget_when_full(self) -> None:
         """Begin anew when values have made more patterns than are worth keeping."""
