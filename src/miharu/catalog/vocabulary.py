@@ -43,6 +43,8 @@ CONVERSIONS: Final = (
     "duration_us",
     "email_domain",
     "extension",
+    "first_client",
+    "first_client_domain",
     "hash_imphash",
     "hash_md5",
     "hash_sha1",

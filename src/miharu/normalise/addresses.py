@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 import polars as pl
@@ -10,6 +10,14 @@ import polars as pl
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4: Final = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"
 _SAMPLE: Final = 256
+_INSIDE: Final = tuple(
+    ip_network(text)
+    # RFC 1918, 6598, 1122, 3927, 4193, 4291
+    for text in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+        *("fc00::/7", "fe80::/10", "::1/128"),
+    )
+)
 _MAC_DIGITS: Final = "^[0-9A-F]{12}$"
 
 
@@ -53,6 +61,33 @@ def _one_ip(value: str) -> str | None:
 def ip_expr(text: pl.Expr) -> pl.Expr:
     """Return the expression of `canonical_ip`."""
     return text.map_batches(canonical_ip, return_dtype=pl.String)
+
+
+def first_client_expr(text: pl.Expr) -> pl.Expr:
+    """Return of a list of addresses (`X-Forwarded-For`) the first that is public, else the first."""
+    return text.map_batches(_first_clients, return_dtype=pl.String)
+
+
+def _first_clients(text: pl.Series) -> pl.Series:
+    lists = text.str.contains(",", literal=True).fill_null(value=False)
+    if not lists.any():
+        return text
+    values = text.filter(lists)
+    known = {value: _first_client(value) for value in values.unique().to_list()}
+    return text.scatter(lists.arg_true(), pl.Series([known[value] for value in values], dtype=pl.String))
+
+
+def _first_client(value: str) -> str | None:
+    items = [item.strip(' "') for item in value.split(",")]
+    return next((item for item in items if _is_public(item)), items[0] or None)
+
+
+def _is_public(value: str) -> bool:
+    try:
+        address = ip_address(value)
+    except ValueError:
+        return False
+    return not any(address in network for network in _INSIDE)
 
 
 def mac_expr(text: pl.Expr) -> pl.Expr:

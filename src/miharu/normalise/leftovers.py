@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
@@ -11,12 +11,17 @@ from miharu.normalise.choices import WHEN
 from miharu.normalise.plan import Remains
 
 
-def what_is_left(frame: pl.DataFrame, events: pl.DataFrame, remains: Sequence[Remains]) -> list[pl.Series]:
-    """Return the columns of `frame` that no column of `events` holds, null where one does."""
+def what_is_left(
+    frame: pl.DataFrame, events: pl.DataFrame, remains: Sequence[Remains], told: Mapping[str, pl.Series]
+) -> list[pl.Series]:
+    """Return the columns of `frame` that no column of `events` holds, null where one does.
+
+    `told` gives for a column the rows that it told the event's time of.
+    """
     left: list[pl.Series] = []
     for one in remains:
         series = frame.get_column(one.field)
-        held = _held(frame, events, one)
+        held = _held(frame, events, one, told.get(one.field))
         if held is None:
             left.append(series)
         elif not (held | series.is_null()).all():
@@ -24,8 +29,7 @@ def what_is_left(frame: pl.DataFrame, events: pl.DataFrame, remains: Sequence[Re
     return left
 
 
-def _held(frame: pl.DataFrame, events: pl.DataFrame, one: Remains) -> pl.Series | None:
-    held: pl.Series | None = None
+def _held(frame: pl.DataFrame, events: pl.DataFrame, one: Remains, held: pl.Series | None) -> pl.Series | None:
     for target in one.targets:
         found = events.get_column(target).is_not_null()
         held = found if held is None else held | found

@@ -107,7 +107,7 @@ class _Maker:
         frame = frame.select(series for series in frame.get_columns() if _has_value(series))
         frame = frame.hstack(self._choices.columns(frame))
         plan = self._plan(frame)
-        time, used = self._time(frame)
+        time, told = self._time(frame)
         events = frame.select(
             pl.col(RECORD_ROW),
             time,
@@ -119,8 +119,7 @@ class _Maker:
             pl.col(RECORD_OFFSET).alias(LOG_OFFSET),
             *plan.expressions,
         )
-        remains = [one for one in plan.remains if one.field != used]
-        left = encode(what_is_left(frame, events, remains), self._own_name)
+        left = encode(what_is_left(frame, events, plan.remains, told), self._own_name)
         return events if left is None else events.with_columns(left)
 
     def _own_name(self, name: str) -> str:
@@ -135,19 +134,18 @@ class _Maker:
                 self._plans.popitem(last=False)
         return plan
 
-    def _time(self, frame: pl.DataFrame) -> tuple[pl.Series, str]:
-        """Return the time of each row, and the name of the column that is fully told by it."""
+    def _time(self, frame: pl.DataFrame) -> tuple[pl.Series, dict[str, pl.Series]]:
+        """Return the time of each row, and for each column the rows whose time it told."""
         specs = [self._source.time] if self._source.time else []
         if "syslog" in self._source.recognise.containers:
             specs.append(_SYSLOG_TIME)
         time = pl.Series([None], dtype=UTC_MICROS).new_from_index(0, frame.height)
-        used = ""
+        told: dict[str, pl.Series] = {}
         for spec in specs:
             if time.null_count():
-                read = read_times(frame, spec, TIME_FORMATS, self._timezone, self._zones)
-                used = used or next((name for name in spec.fields if name in frame.columns), "")
+                read, by_field = read_times(frame, spec, TIME_FORMATS, self._timezone, self._zones)
                 time = read if time.null_count() == len(time) else time.fill_null(read)
-        told = used if not time.null_count() else ""
+                told = {**by_field, **told}
         return time.fill_null(frame.get_column(RECORD_REFERENCE)).alias(TIMESTAMP), told
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from miharu.normalise import conversions as c
-from miharu.normalise.addresses import ip_expr, mac_expr
+from miharu.normalise.addresses import first_client_expr, ip_expr, mac_expr
 from miharu.normalise.conversions import Conversion
 from miharu.normalise.times import (
     TimeFormat,
@@ -31,6 +31,8 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "duration_us": c.duration(10**3),
     "email_domain": c.email_domain,
     "extension": c.extension,
+    "first_client": first_client_expr,
+    "first_client_domain": lambda value: c.address_domain(first_client_expr(value)),
     "hash_imphash": c.hash_named("IMPHASH"),
     "hash_md5": c.hash_named("MD5"),
     "hash_sha1": c.hash_named("SHA1"),

@@ -55,25 +55,26 @@ def read_times(
     formats: Mapping[str, TimeFormat],
     timezone: str,
     zones: Mapping[str, str],
-) -> pl.Series:
-    """Return the first time that a field and a format give, per row.
+) -> tuple[pl.Series, dict[str, pl.Series]]:
+    """Return the first time that a field and a format give, per row; and for each field the rows it told.
 
     `timezone` is an IANA name; `zones` gives the minutes east of UTC of zones' abbreviations.
     """
     found = pl.Series([None], dtype=UTC_MICROS).new_from_index(0, frame.height)
+    told: dict[str, pl.Series] = {}
     zone = frame.get_column(spec.zone) if spec.zone in frame.columns else None
     context = TimeContext(frame.get_column(RECORD_REFERENCE), zone, timezone, zones)
     for name in spec.fields:
-        if name not in frame.columns:
+        if name not in frame.columns or not found.null_count():
             continue
         series = frame.get_column(name)
         if isinstance(series.dtype, pl.Datetime):
-            found = _filled(found, _as_utc(series, timezone))
-            continue
-        if found.null_count():
-            text = series.cast(pl.String, strict=False)
-            found = _filled(found, _read_texts(text, spec.formats, formats, context))
-    return found
+            times = _as_utc(series, timezone)
+        else:
+            times = _read_texts(series.cast(pl.String, strict=False), spec.formats, formats, context)
+        told[name] = found.is_null() & times.is_not_null()
+        found = _filled(found, times)
+    return found, told
 
 
 def _read_texts(

@@ -19,6 +19,9 @@ _FEW: Final = 8
 """A column is tested once per distinct value if it has fewer than one in this many."""
 
 _SAMPLE: Final = 256
+_LITERAL: Final = frozenset({"starts", "ends", "contains"})
+_MANY: Final = 8
+"""So many literals on one column are first looked for together."""
 
 _COST: Final = {test: cost for cost, test in enumerate(TESTS)}
 
@@ -40,7 +43,7 @@ def recognise(frames: Sequence[pl.DataFrame], sources: Sequence[LogSource]) -> l
     total = sum(heights)
     if not total:
         return []
-    owner = _owners(_Columns(frames, total), sources, total)
+    owner = _owners(_Columns(frames, total, sources), sources, total)
     claims: list[Claim] = []
     start = 0
     for frame, height in zip(frames, heights, strict=True):
@@ -95,13 +98,15 @@ def _split(frame: pl.DataFrame, owner: pl.Series, sources: Sequence[LogSource]) 
 class _Columns:
     """Columns of all frames stacked, made when first asked for; shrinks as rows are claimed."""
 
-    def __init__(self, frames: Sequence[pl.DataFrame], total: int) -> None:
+    def __init__(self, frames: Sequence[pl.DataFrame], total: int, sources: Sequence[LogSource]) -> None:
         self._frames = frames
         self._known = frozenset(name for frame in frames for name in frame.columns)
         self._kept: list[pl.Series] = []
         self._stacked: dict[str, pl.Series] = {}
         self._distinct: dict[str, pl.Series] = {}
         self._total = total
+        self._sources = sources
+        self._literals: dict[str, frozenset[str] | None] = {}
 
     def keep(self, mask: pl.Series) -> None:
         """Forget the rows in which `mask` is false."""
@@ -118,11 +123,22 @@ class _Columns:
             return series.is_not_null() if wanted else series.is_null()
         distinct = self._distinct_of(condition.field, series)
         if distinct is None:
-            return apply_test(series, condition)
+            return None if self._has_none_of(condition, series) else apply_test(series, condition)
         hits = distinct.filter(apply_test(distinct, condition))
         if hits.is_empty():
             return None
         return apply_test(series, Condition(condition.field, "in", tuple(hits)))
+
+    def _has_none_of(self, condition: Condition, series: pl.Series) -> bool:
+        """Return whether no row holds any of a condition's literals; they are all looked for in one pass."""
+        if condition.test not in _LITERAL:
+            return False
+        name = condition.field
+        if name not in self._literals:
+            wanted = _literals(self._sources, name)
+            self._literals[name] = _present(series, wanted) if len(wanted) >= _MANY else None
+        present = self._literals[name]
+        return present is not None and present.isdisjoint(condition.values)
 
     def _everything(self) -> pl.Series:
         height = self._total if not self._kept else int(self._kept[-1].sum())
@@ -145,6 +161,18 @@ class _Columns:
             self._distinct[name] = distinct
         distinct = self._distinct[name]
         return distinct if len(distinct) * _FEW < self._total else None
+
+
+def _literals(sources: Sequence[LogSource], name: str) -> list[str]:
+    conditions = (one for source in sources for one in source.recognise.where)
+    return sorted(
+        {value for one in conditions if one.field == name and one.test in _LITERAL for value in one.values}
+    )
+
+
+def _present(series: pl.Series, literals: list[str]) -> frozenset[str]:
+    found = series.str.extract_many(literals, overlapping=True)
+    return frozenset(found.explode(empty_as_null=True).unique().drop_nulls()) | {""}
 
 
 def _text_column(frame: pl.DataFrame, name: str) -> pl.Series:

@@ -27,7 +27,8 @@ _STAMPED: Final = rf"""(?xs)^(?P<head>
 (?:\ (?P<timezone>[A-Z]{{3,5}}):|:)?(?:\ +|$)
 (?:(?P<hostname>{_HOST})\ +(?::\ )?)?
 (?::?(?:{_BSD})(?:\ [A-Z]{{3,5}})?:\ +)?             # the sender's own stamp behind a relay's
-(?:(?P<program>[^\s:\[=",{{}}]{{1,128}})(?:\[(?P<pid>[^\]\s]{{0,64}})\])?:(?:\ |$))?
+(?:(?P<program>[^\s:\[=",{{}}]{{1,128}})(?:\[(?P<pid>[^\]\s]{{0,64}})\])?:(?:\ |$)
+|\[(?P<bracketed>[A-Za-z][0-9A-Za-z_./\-]*)\]:?\ )?   # metalog
 )"""
 
 _UNSTAMPED: Final = r"""(?xs)^(?P<head>
@@ -126,6 +127,8 @@ _SHAPES: Final = (
 
 def _finished(fields: pl.DataFrame) -> pl.DataFrame:
     """Split the priority, drop nil values and columns without a value, spread structured data."""
+    if "bracketed" in fields.columns:
+        fields = fields.with_columns(pl.coalesce("program", "bracketed").alias("program")).drop("bracketed")
     if "sd" in fields.columns:
         fields = _with_structured_data(fields)
     if "priority" in fields.columns:

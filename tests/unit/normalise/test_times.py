@@ -24,8 +24,9 @@ def read(
     columns = {"t": pl.Series(texts), "record.reference": pl.Series([reference] * len(texts), dtype=UTC_MICROS)}
     if zone is not None:
         columns["z"] = pl.Series(zone)
-    times = read_times(pl.DataFrame(columns), TimeSpec(("t",), formats, "z"), TIME_FORMATS, timezone, ZONES)
+    times, told = read_times(pl.DataFrame(columns), TimeSpec(("t",), formats, "z"), TIME_FORMATS, timezone, ZONES)
     assert times.dtype == UTC_MICROS
+    assert told["t"].to_list() == times.is_not_null().to_list()
     return times.to_list()
 
 
@@ -88,7 +89,7 @@ def test_rows_with_references_of_different_years() -> None:
         {"t": ["Jun 14 08:15:02"] * 2, "record.reference": [at(2019, 7, 1), at(2022, 7, 1)]},
         schema={"t": pl.String, "record.reference": UTC_MICROS},
     )
-    times = read_times(frame, TimeSpec(("t",), ("syslog",)), TIME_FORMATS, "UTC", ZONES)
+    times, _ = read_times(frame, TimeSpec(("t",), ("syslog",)), TIME_FORMATS, "UTC", ZONES)
     assert times.dt.year().to_list() == [2019, 2022]
 
 

@@ -137,7 +137,7 @@ def test_read_steps_add_columns_and_keep_every_row(tmp_path: Path) -> None:
 
 
 def test_cost_of_many_log_sources_stays_small() -> None:
-    """150 log sources that do not apply cost less than five times what the few real ones do."""
+    """150 log sources that do not apply may not double the cost of a stream."""
     import dataclasses  # noqa: PLC0415 - only here
     import time  # noqa: PLC0415 - only here
 
@@ -165,7 +165,7 @@ def test_cost_of_many_log_sources_stays_small() -> None:
             times.append(time.process_time() - start)
         return min(times)
 
-    assert cost(many) < 5 * cost(few)
+    assert cost(many) < 2 * cost(few)
 
 
 def test_frames_carry_the_record_columns(parser: Parser) -> None:

@@ -72,3 +72,16 @@ def test_few_distinct_values_give_the_same_answer_as_many() -> None:
     )
     assert {name: len(rows) for name, rows in found.items()} == {"one": 667, "two": 666, "rest": 667}
     assert found["one"] == list(range(1, 2000, 3))
+
+
+def test_many_literals_give_the_same_answer_as_few() -> None:
+    lines = pl.DataFrame({"n": range(600), "m": [f"word{number} end{number % 7}" for number in range(600)]})
+    others = [source(f"s{number}", Condition("m", "contains", (f"absent{number}",))) for number in range(20)]
+    wanted = [
+        source("starts", Condition("m", "starts", ("word59", "nothing"))),
+        source("ends", Condition("m", "ends", ("end3",))),
+        source("contains", Condition("m", "contains", ("d1", "absent1 "))),
+        source("empty", Condition("m", "contains", ("",)), Condition("m", "ends", ("4",))),
+        source("rest"),
+    ]
+    assert claims([lines], *others, *wanted) == claims([lines], *wanted)

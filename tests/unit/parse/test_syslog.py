@@ -52,6 +52,7 @@ def read(line: str) -> dict[str, object] | None:
         ),
         ("Jun 14 08:15:02 relay :Jun 14 06:15:02 UTC: %ASA-session-5-106100: x",
             {"timestamp": "Jun 14 08:15:02", "hostname": "relay", "program": "%ASA-session-5-106100", "message": "x"}),
+        ("Jun 14 08:15:02 [sshd] x", {"timestamp": "Jun 14 08:15:02", "program": "sshd", "message": "x"}),
         ("<13>su: x", {"priority": 13, "facility": 1, "severity": 5, "program": "su", "message": "x"}),
         ("<13>just words", {"priority": 13, "facility": 1, "severity": 5, "message": "just words"}),
         ("<999>x", {"priority": 999, "message": "x"}),
