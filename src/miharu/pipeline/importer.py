@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from miharu.core.columns import EVENT_ID, RECORD_RAW, RECORD_ROW
+from miharu.core.columns import EVENT_ID, RECORD_OFFSET, RECORD_RAW, RECORD_ROW
 from miharu.core.settings import Settings
 from miharu.detect import Detector
 from miharu.pipeline.alerting import write_alerts
@@ -43,7 +43,7 @@ class _Flight:
 
     batch: Batch
     inserts: Sequence[Future[None]]
-    counts: dict[str, Counts]
+    counts: Sequence[Counts]
     found: Sequence[Session]
     findings: int
     added: dict[str, int]
@@ -171,9 +171,9 @@ class Importer:
         self._progress.advanced(flight.size, sum(flight.added.values()))
 
     def _finish(self, surveyed: Sequence[Surveyed], seconds: float) -> ImportReport:
-        stored = self._lake.state.counts({each.file_key for each in surveyed})
+        stored = self._lake.state.counts({(each.file_key, each.seen.scan.size) for each in surveyed})
         for each in surveyed:
-            counts = stored[each.file_key]
+            counts = stored[each.file_key, each.seen.scan.size]
             each.report.records, each.report.events = counts.records, counts.events
             each.report.rejects = counts.rejects
             each.report.added = self._added.get(each.report.path, 0)
@@ -185,13 +185,12 @@ class Importer:
         return self._report
 
 
-def _counts(read: ReadBatch, group: Sequence[Span]) -> dict[str, Counts]:
-    """Return the rows of each file key in a batch."""
-    keys = {span.chunk.path: span.file_key for span in group}
-    counts: dict[str, Counts] = {}
-    for path, (events, rejects) in read.counts().items():
-        before = counts.get(keys[path], Counts())
-        counts[keys[path]] = Counts(
-            before.records + events + rejects, before.events + events, before.rejects + rejects
-        )
+
+def _counts(read: ReadBatch, group: Sequence[Span]) -> list[Counts]:
+    """Return what each span adds to the rows of its file."""
+    counts = []
+    for span, (events, rejects) in zip(group, read.counts(), strict=True):
+        # A record the file broke off in was kept as it was; now that it has come whole it takes that place.
+        again = int((span.chunk.records[RECORD_OFFSET] < span.chunk.begin).sum()) if span.chunk.format == "lines" else 0
+        counts.append(Counts(events + rejects - again, events - again, rejects))
     return counts

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import polars as pl
 
 from miharu.core.chunk import Chunk, Fields, Format
@@ -20,16 +21,22 @@ from miharu.parse import Parser
 
 @dataclass(frozen=True, slots=True)
 class ReadBatch:
-    """`events` is a batch (see `miharu.core.columns`), `rejects` has REJECT_SCHEMA."""
+    """`events` is a batch (see `miharu.core.columns`), `rejects` has REJECT_SCHEMA.
+
+    `bounds` are the numbers (`record.row`) of the first row of each chunk, and that after the last.
+    """
 
     events: pl.DataFrame
     rejects: pl.DataFrame
+    bounds: Sequence[int]
 
-    def counts(self) -> dict[str, tuple[int, int]]:
-        """Return events and rejects per path."""
-        events = rows_per_path(self.events)
-        rejects = rows_per_path(self.rejects)
-        return {path: (events.get(path, 0), rejects.get(path, 0)) for path in events.keys() | rejects.keys()}
+    def counts(self) -> list[tuple[int, int]]:
+        """Return the events and the rejects of each chunk."""
+        return list(zip(self._per_chunk(self.events), self._per_chunk(self.rejects), strict=True))
+
+    def _per_chunk(self, frame: pl.DataFrame) -> list[int]:
+        rows = frame[RECORD_ROW].to_numpy() if frame.height else np.empty(0)
+        return [int(count) for count in np.histogram(rows, [*self.bounds, np.inf])[0][:-1]]
 
 
 class Reader:
@@ -44,16 +51,32 @@ class Reader:
         fields: list[Fields] = []
         rejects: list[pl.DataFrame] = []
         by_format: dict[Format, list[pl.DataFrame]] = defaultdict(list)
-        row = 0
+        bounds = [0]
         for chunk in chunks:
+            row = bounds[-1]
             by_format[chunk.format].append(_renumber(chunk.records, row))
             rejects.append(_renumber(chunk.rejects, row))
-            row += chunk.records.height + chunk.rejects.height
+            bounds.append(row + chunk.records.height + chunk.rejects.height)
         for chunk_format, frames in by_format.items():
             parsed = self._parser.read(chunk_format, pl.concat(frames))
             fields.extend(parsed.fields)
             rejects.append(parsed.rejects)
-        return ReadBatch(self._normaliser.run(fields, created), _stack_rejects(rejects))
+        return ReadBatch(self._normaliser.run(fields, created), _stack_rejects(rejects), bounds)
+
+
+def join(chunks: Sequence[Chunk]) -> Chunk:
+    """Return neighbouring chunks of one file as one."""
+    if len(chunks) == 1:
+        return chunks[0]
+    records: list[pl.DataFrame] = []
+    rejects: list[pl.DataFrame] = []
+    row = 0
+    for chunk in chunks:
+        records.append(_renumber(chunk.records, row))
+        rejects.append(_renumber(chunk.rejects, row))
+        row += chunk.records.height + chunk.rejects.height
+    first, last = chunks[0], chunks[-1]
+    return Chunk(first.path, first.format, first.begin, last.end, pl.concat(records), pl.concat(rejects))
 
 
 def _renumber(frame: pl.DataFrame, base: int) -> pl.DataFrame:

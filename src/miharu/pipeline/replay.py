@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from miharu.pipeline.gathering import Span
+from miharu.pipeline.reading import join
 from miharu.pipeline.report import Silent
 from miharu.pipeline.survey import Seen, files_by_key, look
 from miharu.sources import SourceFile
@@ -44,7 +45,7 @@ def _respan(batch: Batch, files: Mapping[str, SourceFile], paths: Mapping[str, s
         if file is None:
             return Replay(batch, None, paths.get(segment.file_key, segment.file_key))
         chunks = list(file.chunks(segment.file_key, segment.begin, segment.end, rows=_ALL_ROWS))
-        spans.extend(Span(segment.file_key, chunk, segment.completes) for chunk in chunks)
+        spans.append(Span(segment.file_key, join(chunks), segment.completes))
     return Replay(batch, spans)
 
 

@@ -11,10 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from miharu.core.columns import RECORD_OFFSET, RECORD_RAW
 from miharu.pipeline.gathering import Work
 from miharu.pipeline.report import FileReport, Progress
 from miharu.sources import Scan, SourceFile, expand
 from miharu.store import KnownContent, State, Transaction
+
+_LEAST_CONTENT = 16
+_NO_KEY = "0" * 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +105,13 @@ def _grown_from(file: SourceFile, scan: Scan, candidates: Sequence[KnownContent]
     if not shorter or file.format != "lines":
         return None
     prefixes = file.scan(tuple(sorted({known.size for known in shorter}))).prefixes
-    return next((known for known in shorter if prefixes.get(known.size) == known.digest), None)
+    grown = next((known for known in shorter if prefixes.get(known.size) == known.digest), None)
+    return grown if grown is not None and _tells_files_apart(file, grown.size) else None
+
+
+def _tells_files_apart(file: SourceFile, size: int) -> bool:
+    """Say whether so much of a file is more than how many files begin: at least one whole record of some length."""
+    if size < _LEAST_CONTENT:
+        return False
+    head = next(file.chunks(_NO_KEY, rows=1)).records
+    return bool(head.height and head[RECORD_OFFSET][0] + len(head[RECORD_RAW][0]) <= size)

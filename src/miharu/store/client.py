@@ -7,6 +7,7 @@ the other in the order they were given.
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -23,7 +24,7 @@ from miharu.store.errors import StoreError, StoreLostError
 from miharu.store.launch import Link, connect
 from miharu.store.parameters import literal, parameter
 from miharu.store.places import Places
-from miharu.store.tables import DATABASE, TABLES
+from miharu.store.tables import DATABASE, IDENTITY, TABLES
 
 GRACE_SECONDS: Final = 3.0
 _WAITING_INSERTS: Final = 3
@@ -101,23 +102,29 @@ class Store:
         """
         self.insert_later(table, frame, token).result()
 
-    def insert_later(self, table: str, frame: pl.DataFrame, token: str) -> Future[None]:
-        """Queue an insert and return at once; inserts keep their order. Waits while too many are queued."""
+    def insert_later(self, table: str, frame: pl.DataFrame, token: str, *, again: bool = False) -> Future[None]:
+        """Queue an insert and return at once; inserts keep their order. Waits while too many are queued.
+
+        `again` is for a batch that may be stored in part after a crash: only rows whose ids are not stored go in.
+        (The engine writes a token down just before the rows; a process killed between the two would lose them.)
+        """
         self._room.acquire()
         try:
-            future = self._inserter.submit(self._insert, table, frame, token)
+            future = self._inserter.submit(self._insert, table, frame, token, again)
         except BaseException:
             self._room.release()
             raise
         future.add_done_callback(lambda _: self._room.release())
         return future
 
-    def _insert(self, table: str, frame: pl.DataFrame, token: str) -> None:
-        if frame.is_empty():
-            return
+    def _insert(self, table: str, frame: pl.DataFrame, token: str, again: bool) -> None:  # noqa: FBT001 - private
         if table not in TABLES:
             message = f"there is no table {table!r}; the tables are {', '.join(TABLES)}"
             raise StoreError(message)
+        if again:
+            frame, token = self._missing(table, frame), uuid.uuid4().hex
+        if frame.is_empty():
+            return
         if self._inserting is None:
             self._inserting = self._take()
         link = self._inserting
@@ -189,20 +196,30 @@ class Store:
         """
         if ids.is_empty():
             return set()
+        created = "{created:Nullable(DateTime64(6, 'UTC'))}"
         given = ids.select("event.id", "event.dataset", pl.col("@timestamp").cast(pl.Datetime("us", "UTC")))
         times = given["@timestamp"]
         sql = (
-            "SELECT DISTINCT `event.id` FROM events WHERE "
+            "SELECT DISTINCT `event.id` FROM events WHERE "  # noqa: S608 - bound values
             "`@timestamp` BETWEEN {low:DateTime64(6, 'UTC')} AND {high:DateTime64(6, 'UTC')} AND "
-            " `event.dataset` IN {datasets:Array(String)} "
+            "`event.dataset` IN {datasets:Array(String)} "
             "AND `@timestamp` IN (SELECT `@timestamp` FROM Python(given)) "
             "AND `event.id` IN (SELECT `event.id` FROM Python(given)) "
-            "AND ({created:Nullable(DateTime64(6, 'UTC'))} IS NULL OR `event.created` != {created:Nullable(DateTime64(6, 'UTC'))})"
+            f"AND ({created} IS NULL OR `event.created` != {created})"
         )
         params = {"low": times.min(), "high": times.max(), "datasets": given["event.dataset"].unique().to_list()}
         params["created"] = other_than
         body = framing.stream(given)
         return set(self._query(sql, params, None, body)["event.id"].to_list())
+
+    def _missing(self, table: str, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows whose ids are not stored."""
+        if table == "events" or frame.is_empty():
+            return frame.filter(~pl.col("event.id").is_in(list(self.existing(frame))))
+        key = IDENTITY[table]
+        sql = f"SELECT DISTINCT `{key}` FROM {table} WHERE `{key}` IN (SELECT `{key}` FROM Python(given))"  # noqa: S608
+        stored = self._query(sql, None, None, framing.stream(frame.select(key)))
+        return frame.filter(~pl.col(key).is_in(stored[key].to_list()))
 
     def columns(self, table: str) -> dict[str, str]:
         """Return names and engine types of a table's columns, in order."""

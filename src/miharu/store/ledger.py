@@ -54,7 +54,7 @@ class KnownContent:
     """Content that was seen before, and how far the file it belongs to is stored.
 
     `committed` is the position in the file (unit of its format) up to which everything is stored; `complete` says
-    that all of this content is; `counts` are of the file as stored by now.
+    that all of this content is.
     """
 
     file_key: str
@@ -63,7 +63,6 @@ class KnownContent:
     path: str
     complete: bool
     committed: int
-    counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +88,13 @@ def lookup(connection: Connection, heads: Mapping[int, str]) -> list[KnownConten
     """Return known contents whose head equals that of a new content; the caller compares digests of prefixes."""
     keys = list(heads.items()) or [(_NO_HEAD, "")]
     rows = connection.execute(
-        select(CONTENTS, FILES.c.committed, FILES.c.records, FILES.c.events, FILES.c.rejects)
+        select(CONTENTS, FILES.c.committed)
         .join(FILES, FILES.c.file_key == CONTENTS.c.file_key)
         .where(tuple_(CONTENTS.c.head_bytes, CONTENTS.c.head_digest).in_(keys))
         .order_by(CONTENTS.c.size, CONTENTS.c.file_key)
     ).all()
     return [
-        KnownContent(
-            row.file_key,
-            row.size,
-            row.digest,
-            row.path,
-            row.complete,
-            row.committed,
-            Counts(row.records, row.events, row.rejects),
-        )
-        for row in rows
+        KnownContent(row.file_key, row.size, row.digest, row.path, row.complete, row.committed) for row in rows
     ]
 
 
@@ -121,21 +111,29 @@ def register(connection: Connection, file_key: str, path: str, scan: Fingerprint
         "head_digest": scan.heads.get(head, ""),
         "path": path,
         "complete": False,
+        "records": 0,
+        "events": 0,
+        "rejects": 0,
         "last_seen": now,
     }
     upsert(connection, CONTENTS, [content], change=("path", "last_seen"))
 
 
-def counts(connection: Connection, file_keys: Collection[str]) -> dict[str, Counts]:
-    """Return how many rows of each file are stored."""
-    found: dict[str, Counts] = {}
-    wanted = list(file_keys)
+def counts(connection: Connection, contents: Collection[tuple[str, int]]) -> dict[tuple[str, int], Counts]:
+    """Return how many rows each content, named by file key and size, gave; of one not stored whole, what it gave yet."""
+    found: dict[tuple[str, int], Counts] = {}
+    wanted = list(contents)
     for begin in range(0, len(wanted), _KEYS_AT_ONCE):
         some = wanted[begin : begin + _KEYS_AT_ONCE]
         rows = connection.execute(
-            select(FILES.c.file_key, FILES.c.records, FILES.c.events, FILES.c.rejects).where(FILES.c.file_key.in_(some))
+            select(CONTENTS, FILES.c.records, FILES.c.events, FILES.c.rejects)
+            .join(FILES, FILES.c.file_key == CONTENTS.c.file_key)
+            .where(tuple_(CONTENTS.c.file_key, CONTENTS.c.size).in_(some))
         ).all()
-        found |= {row.file_key: Counts(row.records, row.events, row.rejects) for row in rows}
+        for row in rows:
+            table = CONTENTS if row._mapping[CONTENTS.c.complete] else FILES
+            numbers = (row._mapping[table.c[name]] for name in ("records", "events", "rejects"))
+            found[row.file_key, row.size] = Counts(*numbers)
     return found
 
 
@@ -179,8 +177,8 @@ def pending_batches(connection: Connection) -> list[Batch]:
     return [Batch(row.token, tuple(Segment(**each) for each in row.segments), row.created) for row in rows]
 
 
-def finish_batch(connection: Connection, token: str, added: Mapping[str, Counts]) -> None:
-    """Mark a batch stored and move its files on; `added` counts the rows it had of each file key.
+def finish_batch(connection: Connection, token: str, rows: Sequence[Counts]) -> None:
+    """Mark a batch stored and move its files on; `rows` counts what each segment of it gave, in order.
 
     Raises StateError where the batch is not pending.
     """
@@ -189,28 +187,29 @@ def finish_batch(connection: Connection, token: str, added: Mapping[str, Counts]
         message = f"the batch {token} is not pending; nothing was changed"
         raise StateError(message)
     connection.execute(update(BATCHES).where(BATCHES.c.token == token).values(state="done"))
-    for segment in (Segment(**each) for each in row.segments):
-        _advance(connection, segment)
-    for file_key, count in added.items():
-        connection.execute(
-            update(FILES)
-            .where(FILES.c.file_key == file_key)
-            .values(
-                records=FILES.c.records + count.records,
-                events=FILES.c.events + count.events,
-                rejects=FILES.c.rejects + count.rejects,
-            )
-        )
+    for each, counted in zip(row.segments, rows, strict=True):
+        _advance(connection, Segment(**each), counted)
 
 
-def _advance(connection: Connection, segment: Segment) -> None:
-    of_file = FILES.c.file_key == segment.file_key
-    connection.execute(update(FILES).where(of_file, FILES.c.committed < segment.end).values(committed=segment.end))
+def _advance(connection: Connection, segment: Segment, counted: Counts) -> None:
+    file = connection.execute(select(FILES).where(FILES.c.file_key == segment.file_key)).one()
+    total = {
+        "records": file.records + counted.records,
+        "events": file.events + counted.events,
+        "rejects": file.rejects + counted.rejects,
+    }
+    connection.execute(
+        update(FILES)
+        .where(FILES.c.file_key == segment.file_key)
+        .values(committed=max(file.committed, segment.end), **total)
+    )
     if segment.completes is not None:
         connection.execute(
             update(CONTENTS)
-            .where(CONTENTS.c.file_key == segment.file_key, CONTENTS.c.size <= segment.completes)
-            .values(complete=True)
+            .where(
+                CONTENTS.c.file_key == segment.file_key, CONTENTS.c.size <= segment.completes, ~CONTENTS.c.complete
+            )
+            .values(complete=True, **total)
         )
 
 

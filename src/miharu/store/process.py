@@ -91,13 +91,14 @@ class Conversation:
     def __init__(self, engine: Engine, connection: socket.socket, stop: Callable[[], None]) -> None:
         self._engine = engine
         self._socket = connection
+        self._inbox = wire.Inbox(connection)
         self._stop = stop
         self._sql: Any = None
 
     def run(self) -> None:
         """Answer until the client ends."""
         try:
-            while (request := wire.receive(self._socket)) is not None:
+            while (request := self._inbox.receive()) is not None:
                 header, body = self._answer(request)
                 wire.send(self._socket, header, body)
         except OSError:

@@ -40,9 +40,9 @@ class Transaction:
         """Write down a content of a file; of one that is known already, where it was seen last."""
         ledger.register(self._connection, file_key, path, scan, self._clock())
 
-    def finish_batch(self, token: str, added: Mapping[str, Counts]) -> None:
-        """Mark a batch stored and move its files on; `added`: file key → rows. Raises StateError if not pending."""
-        ledger.finish_batch(self._connection, token, added)
+    def finish_batch(self, token: str, rows: Sequence[Counts]) -> None:
+        """Mark a batch stored and move its files on; `rows`: one per segment. Raises StateError if not pending."""
+        ledger.finish_batch(self._connection, token, rows)
 
     def live_alerts(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[Alert]]:
         """Return the alerts of each (rule id, entity) that no other took the place of, by their start."""
@@ -112,10 +112,10 @@ class State:
         with self._connection() as connection:
             ledger.register(connection, file_key, path, scan, self._clock())
 
-    def counts(self, file_keys: Collection[str]) -> dict[str, Counts]:
-        """Return how many rows of each file are stored."""
+    def counts(self, contents: Collection[tuple[str, int]]) -> dict[tuple[str, int], Counts]:
+        """Return how many rows each content, named by file key and size, gave."""
         with self._connection() as connection:
-            return ledger.counts(connection, file_keys)
+            return ledger.counts(connection, contents)
 
     def paths(self, file_keys: Collection[str]) -> dict[str, str]:
         """Return where the longest content of each file was seen last."""
@@ -130,10 +130,10 @@ class State:
         with self._connection() as connection:
             return ledger.begin_batch(connection, segments, self._clock())
 
-    def finish_batch(self, token: str, added: Mapping[str, Counts]) -> None:
+    def finish_batch(self, token: str, rows: Sequence[Counts]) -> None:
         """Mark a batch stored in a transaction of its own; see `Transaction.finish_batch`."""
         with self._connection() as connection:
-            ledger.finish_batch(connection, token, added)
+            ledger.finish_batch(connection, token, rows)
 
     def pending_batches(self) -> list[Batch]:
         """Return batches begun and not finished, oldest first: to be read and inserted again, token and all."""

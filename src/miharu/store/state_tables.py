@@ -73,6 +73,9 @@ CONTENTS: Final = Table(
     Column("head_digest", String(32), nullable=False),
     Column("path", Text, nullable=False),
     Column("complete", Boolean, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("rejects", BigInteger, nullable=False),
     Column("last_seen", Instant, nullable=False),
     Index("contents_by_head", "head_bytes", "head_digest"),
 )

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 _LENGTHS: Final = struct.Struct("<IQ")
 _MAX_HEADER: Final = 64 * 1024 * 1024
 _MAX_BODY: Final = 16 * 1024**3
+_KEPT_BODY: Final = 256 * 1024**2
 
 Body = bytes | bytearray | memoryview
 
@@ -36,31 +37,52 @@ def send(connection: socket.socket, header: Mapping[str, Any], body: Body = b"")
         connection.sendall(body)
 
 
-def receive(connection: socket.socket) -> Message | None:
-    """Read one message; None where the other side ended between messages. Raises ConnectionError inside one."""
-    head = _exactly(connection, _LENGTHS.size, may_end=True)
-    if head is None:
+class Inbox:
+    """Reads messages into a buffer that is used again: a body is good until the next message is read."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._buffer = bytearray()
+
+    def receive(self) -> Message | None:
+        """Read one message; see `receive`."""
+        return receive(self._connection, self._room)
+
+    def _room(self, size: int) -> memoryview:
+        if size > _KEPT_BODY:
+            return memoryview(bytearray(size))
+        if size > len(self._buffer):
+            self._buffer = bytearray(size)
+        return memoryview(self._buffer)[:size]
+
+
+def receive(connection: socket.socket, room: Callable[[int], memoryview] | None = None) -> Message | None:
+    """Read one message; None where the other side ended between messages. Raises ConnectionError inside one.
+
+    `room` gives the memory for a body of so many bytes.
+    """
+    head = memoryview(bytearray(_LENGTHS.size))
+    if not _fill(connection, head, may_end=True):
         return None
     header_bytes, body_bytes = _LENGTHS.unpack(head)
     if header_bytes > _MAX_HEADER or body_bytes > _MAX_BODY:
         message = "not a message of the store"
         raise ConnectionError(message)
-    text = _exactly(connection, header_bytes)
-    body = _exactly(connection, body_bytes) if body_bytes else b""
-    header = json.loads(bytes(text or b"").decode("utf-8", "surrogatepass"))
-    return Message(header, body or b"")
+    text = memoryview(bytearray(header_bytes))
+    _fill(connection, text)
+    body = memoryview(bytearray(body_bytes)) if room is None else room(body_bytes)
+    _fill(connection, body)
+    return Message(json.loads(bytes(text).decode("utf-8", "surrogatepass")), body)
 
 
-def _exactly(connection: socket.socket, size: int, *, may_end: bool = False) -> bytearray | None:
-    data = bytearray(size)
-    view = memoryview(data)
+def _fill(connection: socket.socket, view: memoryview, *, may_end: bool = False) -> bool:
     done = 0
-    while done < size:
+    while done < len(view):
         got = connection.recv_into(view[done:])
         if not got:
             if may_end and not done:
-                return None
+                return False
             message = "the other side ended in the middle of a message"
             raise ConnectionError(message)
         done += got
-    return data
+    return True

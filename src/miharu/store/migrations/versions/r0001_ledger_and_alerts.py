@@ -31,6 +31,9 @@ def upgrade() -> None:
         sa.Column("head_digest", sa.String(32), nullable=False),
         sa.Column("path", sa.Text, nullable=False),
         sa.Column("complete", sa.Boolean, nullable=False),
+        sa.Column("records", sa.BigInteger, nullable=False),
+        sa.Column("events", sa.BigInteger, nullable=False),
+        sa.Column("rejects", sa.BigInteger, nullable=False),
         sa.Column("last_seen", sa.BigInteger, nullable=False),
     )
     op.create_index("contents_by_head", "contents", ["head_bytes", "head_digest"])
