@@ -101,7 +101,7 @@ def _address_family(ends: list[pl.Expr], present: frozenset[str]) -> list[pl.Exp
         return []
     address = pl.coalesce(ends)
     six = address.str.contains(":", literal=True)
-    flow = pl.col("network.transport").is_not_null() if "network.transport" in present else pl.lit(True)
+    flow = pl.col("network.transport").is_not_null() if "network.transport" in present else pl.lit(False)
     if len(ends) == 2:  # noqa: PLR2004 - a flow has two ends
         flow = flow | (ends[0].is_not_null() & ends[1].is_not_null())
     kind = pl.when(flow & six.is_not_null()).then(pl.when(six).then(pl.lit("ipv6")).otherwise(pl.lit("ipv4")))
@@ -112,8 +112,8 @@ def _related(name: str, columns: tuple[str, ...], batch: pl.DataFrame) -> pl.Ser
     """Gather distinct values into a list; null where there are none. A list that is there already comes first."""
     used = [batch.get_column(column) for column in columns if column in batch.columns]
     used = [series for series in used if series.null_count() < len(series)]
-    lists = [series.name for series in used if series.dtype != pl.String]
-    lists += [name] if name in batch.columns else []
+    lists = [name] if name in batch.columns else []
+    lists += [series.name for series in used if series.dtype != pl.String]
     if not used:
         return None
     if not lists:

@@ -100,7 +100,7 @@ def _is_stamped(fields: pl.DataFrame) -> pl.Series:
             pl.col("priority").is_not_null()
             | ~pl.col("timestamp").str.contains("^[0-9]{4}-")
             | (
-                pl.col("timestamp").str.contains("T", literal=True)
+                pl.col("timestamp").str.contains("T|[+-][0-9]{4}$")  # RFC 3339; macOS's `log --style syslog`
                 & pl.col("program").is_not_null()
                 & pl.col("hostname").is_not_null()
                 & ~pl.col("hostname").str.to_uppercase().is_in(_LEVEL_WORDS)

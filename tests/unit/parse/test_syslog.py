@@ -54,6 +54,11 @@ def read(line: str) -> dict[str, object] | None:
             {"timestamp": "Jun 14 08:15:02", "hostname": "relay", "program": "%ASA-session-5-106100", "message": "x"}),
         ("Jun 14 08:15:02 [sshd] x", {"timestamp": "Jun 14 08:15:02", "program": "sshd", "message": "x"}),
         ("<13>su: x", {"priority": 13, "facility": 1, "severity": 5, "program": "su", "message": "x"}),
+        (
+            "2025-06-14 08:15:02.801612-0700  mac1 sshd[7]: x",
+            {"timestamp": "2025-06-14 08:15:02.801612-0700", "hostname": "mac1", "program": "sshd", "pid": "7"}
+            | {"message": "x"},
+        ),
         ("<13>just words", {"priority": 13, "facility": 1, "severity": 5, "message": "just words"}),
         ("<999>x", {"priority": 999, "message": "x"}),
         ("%ASA-6-302013: Built", {"program": "%ASA-6-302013", "message": "Built"}),
@@ -102,6 +107,7 @@ def test_rfc5424_nil_values_and_names_for_process_ids() -> None:
         "plain words",
         "2025-06-14T08:15:02Z INFO main: started",
         "2025-06-14 08:15:02 web1 su: x",
+        "2025-06-14 08:15:02 INFO main: x",
         "Juni 14 08:15:02 web1 su: x",
         "<9999>x",
         "%d items: x",
