@@ -48,7 +48,7 @@ def expected_pairs(path: Path) -> list[tuple[dict[str, object], bytes]]:
     return [(event, raw[event["log.offset"] :].split(b"\n", 1)[0]) for event in expected]
 
 
-@pytest.mark.mission("S6")
+@pytest.mark.mission("S19", "S93", "S94")
 @pytest.mark.parametrize(
     ("folder", "datasets", "share"),
     [
@@ -148,6 +148,7 @@ def test_wazuhs_samples_are_recognised(corpora: Path, name: str, dataset: str, n
     assert len(missing) <= len(own) * 0.05, missing
 
 
+@pytest.mark.mission("S138", "S141")
 def test_connections_of_wazuhs_asa_samples_are_complete(corpora: Path) -> None:
     lines = wazuh_lines(corpora / "wazuh-ruleset-tests" / "cisco_asa.ini")
     codes = {"106001", "106015", "106023", "302013", "302014"}

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from functools import cache
 
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,7 +49,6 @@ def normaliser() -> Normaliser:
     return Normaliser(SOURCES, load_fields(), "Europe/Berlin")
 
 
-@pytest.mark.mission("S6")
 @settings(max_examples=150, deadline=None)
 @given(raws, st.sampled_from(["lines", "json"]))
 def test_every_record_ends_in_one_place(values: list[bytes], chunk_format: str) -> None:

@@ -35,7 +35,6 @@ def owners(parsed: Parsed) -> dict[int, str]:
     return {row: one.source for one in parsed.fields for row in one.frame.get_column(RECORD_ROW).to_list()}
 
 
-@pytest.mark.mission("S6")
 def test_mixed_file_is_recognised_line_by_line(parser: Parser) -> None:
     parsed = parser.read("lines", records(MIXED))
     assert owners(parsed) == {
