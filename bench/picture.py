@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from io import StringIO
@@ -36,7 +37,9 @@ def main() -> None:
             screen.print(f"[bold green]$[/] miharu {' '.join(words)}")
             screen.print(Text.from_ansi(call(data, *words)))
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    PICTURE.write_text(screen.export_svg(title="miharu"), encoding="utf-8")
+    # The font would be fetched from elsewhere; any monospaced one of the reader's will do.
+    drawn = re.sub(r"@font-face \{.*?\}\s*", "", screen.export_svg(title="miharu"), flags=re.DOTALL)
+    PICTURE.write_text(drawn.replace("font-family: Fira Code, monospace", "font-family: monospace"), encoding="utf-8")
     print(f"wrote {PICTURE.relative_to(Path.cwd())}")
 
 

@@ -91,16 +91,16 @@ def commands_page() -> str:
         f"{MADE} from the command line's own help.",
         "",
         "Exit codes: 0 done, 1 the operator must do something (one sentence on stderr), 2 wrong usage,",
-        "3 faults in content files (all listed), 4 stored evidence is damaged.",
+        "3 faults in content files, or records that became rejects (all listed), 4 stored evidence is damaged.",
         "",
         "## Global options",
         "",
         *parameters(top),
     ]
     for words, command in walk(top, ()):
-        usage = " ".join(spelling(param).upper() for param in command.params if is_argument(param))
+        usage = " ".join(spelling(param) for param in command.params if is_argument(param))
         lines += ["", f"## miharu {' '.join(words)}", "", f"`miharu {' '.join([*words, usage]).strip()}`", ""]
-        lines += [clean(command.help or ""), ""]
+        lines += [prose(command.help or ""), ""]
         lines += parameters(command)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
@@ -126,7 +126,7 @@ def parameters(command: Any) -> list[str]:
 
 def spelling(param: Any) -> str:
     if is_argument(param):
-        return str(param.human_readable_name)
+        return str(param.name).upper()
     return ", ".join([*param.opts, *param.secondary_opts])
 
 
@@ -134,6 +134,14 @@ def default_of(param: Any) -> str:
     default = getattr(param.default, "value", param.default)
     silent = default in (None, False, "", (), 0) or callable(default)
     return "" if silent or param.required else f" Default: `{default}`."
+
+
+def prose(text: str) -> str:
+    """Set the examples of a help text as code, each command once."""
+    lines = [line.strip().removeprefix("Example: ") for line in clean(text).splitlines()]
+    told = "\n".join(line for line in lines if line != "Examples:" and not line.startswith("miharu "))
+    examples = [line for line in lines if line.startswith("miharu ")]
+    return told.strip() + ("\n\n```\n" + "\n".join(examples) + "\n```" if examples else "")
 
 
 def clean(text: str) -> str:

@@ -14,7 +14,8 @@ from miharu.core.settings import Settings
 from tests.house.pages import PAGES, walk
 from tests.house.tree import ROOT, text_of, tracked
 
-COMMAND = re.compile(r"(?:^|[`$] ?)(?:\.venv/bin/)?miharu (?:--?\S+ (?:\S+/\S* )?)*([a-z]+)", re.MULTILINE)
+CALL = re.compile(r"(?:^|`)(?:\.venv/bin/)?miharu (?:--?\S+ (?:\S+/\S* )?)*([a-z]+)", re.MULTILINE)
+SHOWN_AS_CODE = re.compile(r"```\w*\n.*?```|`[^`\n]+`", re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -57,10 +58,14 @@ def test_make_targets_named_on_pages_exist():
     assert not {(page, target) for page, target in named if target not in targets}
 
 
+def calls(text: str) -> list[str]:
+    return [word for code in SHOWN_AS_CODE.findall(text) for word in CALL.findall(code)]
+
+
 def test_commands_named_on_pages_exist():
     known = {words[0] for words, _ in walk(typer.main.get_command(make_app()), ())}
     pages_now = [page for page in pages() if page.parts[0] != "changes"]
-    named = {(page.as_posix(), word) for page in pages_now for word in COMMAND.findall(text_of(page))}
+    named = {(page.as_posix(), word) for page in pages_now for word in calls(text_of(page))}
     assert {word for _, word in named} >= {"import", "search", "sql", "alerts"}
     assert not {(page, word) for page, word in named if word not in known}
 
