@@ -7,9 +7,10 @@ from typing import Final
 
 import polars as pl
 
+from miharu.normalise.distinct import repeats
+
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4: Final = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"
-_SAMPLE: Final = 256
 _INSIDE: Final = tuple(
     ip_network(text)
     # RFC 1918, 6598, 1122, 3927, 4193, 4291
@@ -27,7 +28,7 @@ def canonical_ip(text: pl.Series) -> pl.Series:
     An IPv6 address that maps an IPv4 one (RFC 4291 2.5.5.2) is given as the IPv4 address, so that one
     machine has one name whatever socket the sender used.
     """
-    if not text.null_count() and len(text) >= _SAMPLE and text.head(_SAMPLE).n_unique() * 2 <= _SAMPLE:
+    if not text.null_count() and repeats(text):
         keys = text.unique()
         table = pl.DataFrame([keys.alias("text"), _canonical(keys).alias("ip")])
         joined = text.alias("text").to_frame().join(table, on="text", how="left", maintain_order="left")

@@ -13,10 +13,10 @@ from typing import Any, Final
 import polars as pl
 
 from miharu.catalog import Condition, FieldCatalog, LogSource, SetValue, apply_test
+from miharu.normalise.distinct import SAMPLE, repeats
 
 SET: Final = "set."
 WHEN: Final = "when."
-_SAMPLE: Final = 256
 _REMEMBERED: Final = 20_000
 
 
@@ -117,7 +117,7 @@ class Choices:
 
 
 def _few(series: pl.Series) -> bool:
-    return len(series) < _SAMPLE or series.head(_SAMPLE).n_unique() * 2 <= _SAMPLE
+    return len(series) < SAMPLE or repeats(series)
 
 
 def _passes(condition: Condition, known: dict[str | Condition, Any]) -> bool:

@@ -31,6 +31,7 @@ from miharu.core.columns import (
     stack,
 )
 from miharu.normalise.choices import Choices
+from miharu.normalise.distinct import evaluate
 from miharu.normalise.leftovers import encode, what_is_left
 from miharu.normalise.plan import Plan, Planner
 from miharu.normalise.shared_fields import with_shared_fields
@@ -87,8 +88,10 @@ class Normaliser:
         ]
         if not made:
             return pl.DataFrame(schema=_EMPTY)
-        batch = with_shared_fields(stack(made).sort(RECORD_ROW), self._catalog.version)
-        return _ordered(batch)
+        batch = stack(made)
+        if not batch.get_column(RECORD_ROW).is_sorted():
+            batch = batch.sort(RECORD_ROW)
+        return _ordered(with_shared_fields(batch, self._catalog.version))
 
 
 class _Maker:
@@ -107,6 +110,10 @@ class _Maker:
         frame = frame.select(series for series in frame.get_columns() if _has_value(series))
         frame = frame.hstack(self._choices.columns(frame))
         plan = self._plan(frame)
+        converted = [
+            series for name, wanted in plan.conversions.items() for series in evaluate(frame.get_column(name), wanted)
+        ]
+        frame = frame.hstack(converted)
         time, told = self._time(frame)
         events = frame.select(
             pl.col(RECORD_ROW),

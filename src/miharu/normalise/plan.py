@@ -42,6 +42,9 @@ from miharu.normalise.tables import CONVERSIONS
 
 TAGS: Final = "record.tags"
 FORM: Final = "form"
+CONVERTED: Final = "converted."
+MANY_CONVERSIONS: Final = 3
+"""Conversions of one field that make it cheaper to convert its distinct values and map them back."""
 _OWN: Final = frozenset(
     {TIMESTAMP, EVENT_ID, EVENT_DATASET, EVENT_ORIGINAL, EVENT_CREATED, EVENT_INGESTED, LOG_PATH, LOG_OFFSET, "tags"}
 )
@@ -65,10 +68,14 @@ class Remains:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`expressions` make the ECS columns; `remains` says which columns may leave something over."""
+    """`expressions` make the ECS columns; `remains` says which columns may leave something over.
+
+    `conversions` come first: expressions over one column each, whose results `expressions` use.
+    """
 
     expressions: tuple[pl.Expr, ...]
     remains: tuple[Remains, ...]
+    conversions: Mapping[str, tuple[pl.Expr, ...]]
 
 
 class Planner:
@@ -79,6 +86,7 @@ class Planner:
         self._catalog = catalog
         self._lookups = lookups
         self._converted: dict[str, pl.DataType] = {}
+        self._apart = _often_converted(source)
         self._implied = [
             FieldMapping(name, (target,) if isinstance(target, str) else target)
             for container in source.recognise.containers
@@ -113,6 +121,7 @@ class Planner:
         return Plan(
             tuple(_first(exprs).alias(name) for name, exprs in candidates.items()),
             tuple(self._remains(schema, remains)),
+            self._conversions(schema),
         )
 
     def _add_blocks(
@@ -183,8 +192,19 @@ class Planner:
         field = self._definition(target)
         if not mapping.convert:
             return fit(pl.col(mapping.field), schema[mapping.field], field)
-        converted = CONVERSIONS[mapping.convert](_text(mapping.field, schema))
-        return fit(converted, self._dtype_of(mapping.convert), field)
+        apart = mapping.field in self._apart
+        value = pl.col(_converted(mapping)) if apart else CONVERSIONS[mapping.convert](_text(mapping.field, schema))
+        return fit(value, self._dtype_of(mapping.convert), field)
+
+    def _conversions(self, schema: Schema) -> dict[str, tuple[pl.Expr, ...]]:
+        """Return the conversions of the columns that are worth a look at their distinct values."""
+        return {
+            field: tuple(
+                CONVERSIONS[mapping.convert](_text(field, schema)).alias(name) for name, mapping in mappings.items()
+            )
+            for field, mappings in self._apart.items()
+            if field in schema
+        }
 
     def _dtype_of(self, conversion: str) -> pl.DataType:
         if conversion not in self._converted:
@@ -221,6 +241,20 @@ class Planner:
             if "" not in one.targets:
                 found.append(one)
         return found
+
+
+def _often_converted(source: LogSource) -> dict[str, dict[str, FieldMapping]]:
+    """Return fields with MANY_CONVERSIONS or more, and a mapping for each conversion by the result's name."""
+    wanted: dict[str, dict[str, FieldMapping]] = defaultdict(dict)
+    blocks = (mapping for when in source.when for mapping in when.maps)
+    for mapping in (*source.maps, *blocks):
+        if mapping.convert:
+            wanted[mapping.field][_converted(mapping)] = mapping
+    return {field: mappings for field, mappings in wanted.items() if len(mappings) >= MANY_CONVERSIONS}
+
+
+def _converted(mapping: FieldMapping) -> str:
+    return f"{CONVERTED}{mapping.convert}.{mapping.field}"
 
 
 def _text(name: str, schema: Schema) -> pl.Expr:

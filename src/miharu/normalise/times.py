@@ -15,6 +15,7 @@ import polars as pl
 
 from miharu.catalog import TimeSpec
 from miharu.core.columns import RECORD_REFERENCE, UTC_MICROS
+from miharu.normalise.distinct import repeats
 
 _NAIVE: Final = pl.Datetime("us")
 _ISO_FAST: Final = "%Y-%m-%dT%H:%M:%S%.fZ"
@@ -28,7 +29,6 @@ _BSD: Final = (
     r"(?P<clock>[0-9]{1,2}:[0-9]{2}:[0-9]{2})(?P<fraction>[.,][0-9]{1,9})?(?: (?P<after>[0-9]{4}))?$"
 )
 _OFFSET: Final = r"^([+-])([0-9]{2}):?([0-9]{2})?$"
-_SAMPLE: Final = 256
 _LEAP_SEARCH: Final = 8
 _FILETIME_EPOCH: Final = 11_644_473_600_000_000
 """Microseconds from 1601-01-01 to 1970-01-01 (MS-DTYP 2.3.3)."""
@@ -81,7 +81,7 @@ def _read_texts(
     text: pl.Series, wanted: Sequence[str], formats: Mapping[str, TimeFormat], context: TimeContext
 ) -> pl.Series:
     """Read texts by the first format that can; each distinct one once where nothing else decides."""
-    if context.zone is None and _repeats(text) and context.reference.n_unique() == 1:
+    if context.zone is None and repeats(text) and context.reference.n_unique() == 1:
         keys = text.unique()
         reference = context.reference.head(1).new_from_index(0, len(keys))
         once = TimeContext(reference, None, context.timezone, context.zones)
@@ -278,14 +278,10 @@ def _as_utc(series: pl.Series, timezone: str) -> pl.Series:
 
 
 def _per_distinct(text: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    if not _repeats(text):
+    if not repeats(text):
         return read(text)
     keys = text.unique()
     return _mapped_back(text, keys, read(keys))
-
-
-def _repeats(text: pl.Series) -> bool:
-    return len(text) >= _SAMPLE and text.head(_SAMPLE).n_unique() * 2 <= _SAMPLE
 
 
 def _mapped_back(text: pl.Series, keys: pl.Series, times: pl.Series) -> pl.Series:
