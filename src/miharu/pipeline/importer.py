@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from miharu.core.columns import EVENT_ID, RECORD_OFFSET, RECORD_RAW, RECORD_ROW
+from miharu.core.columns import EVENT_ID, RECORD_RAW, RECORD_ROW
 from miharu.core.settings import Settings
 from miharu.detect import Detector
 from miharu.pipeline.alerting import write_alerts
@@ -131,7 +131,7 @@ class Importer:
             _Flight(
                 batch,
                 inserts,
-                _counts(read, group),
+                [Counts(events + rejects, events, rejects) for events, rejects in read.counts()],
                 sessions(findings, self._settings.session_gap),
                 findings.height,
                 rows_per_path(events),
@@ -185,12 +185,3 @@ class Importer:
         return self._report
 
 
-
-def _counts(read: ReadBatch, group: Sequence[Span]) -> list[Counts]:
-    """Return what each span adds to the rows of its file."""
-    counts = []
-    for span, (events, rejects) in zip(group, read.counts(), strict=True):
-        # A record the file broke off in was kept as it was; now that it has come whole it takes that place.
-        again = int((span.chunk.records[RECORD_OFFSET] < span.chunk.begin).sum()) if span.chunk.format == "lines" else 0
-        counts.append(Counts(events + rejects - again, events - again, rejects))
-    return counts

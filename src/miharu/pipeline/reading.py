@@ -65,7 +65,7 @@ class Reader:
 
 
 def join(chunks: Sequence[Chunk]) -> Chunk:
-    """Return neighbouring chunks of one file as one."""
+    """Return one or more neighbouring chunks of one file as one."""
     if len(chunks) == 1:
         return chunks[0]
     records: list[pl.DataFrame] = []

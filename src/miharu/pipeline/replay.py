@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
+from miharu.core.chunk import Chunk
+from miharu.core.columns import RECORD_SCHEMA
 from miharu.pipeline.gathering import Span
 from miharu.pipeline.reading import join
 from miharu.pipeline.report import Silent
@@ -45,7 +49,9 @@ def _respan(batch: Batch, files: Mapping[str, SourceFile], paths: Mapping[str, s
         if file is None:
             return Replay(batch, None, paths.get(segment.file_key, segment.file_key))
         chunks = list(file.chunks(segment.file_key, segment.begin, segment.end, rows=_ALL_ROWS))
-        spans.append(Span(segment.file_key, join(chunks), segment.completes))
+        # Where a broken file was mended meanwhile, the reject that told of the break is not there again.
+        none = Chunk(file.path, file.format, segment.begin, segment.end, pl.DataFrame(schema=RECORD_SCHEMA))
+        spans.append(Span(segment.file_key, join(chunks) if chunks else none, segment.completes))
     return Replay(batch, spans)
 
 

@@ -7,7 +7,7 @@ and its older copy side by side are read once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def plan(found: Sequence[Seen], state: State) -> list[Surveyed]:
 def files_by_key(found: Sequence[Seen], state: State) -> dict[str, SourceFile]:
     """Return, for each file key that the found contents belong to, the longest file; writes nothing."""
     with state.transaction() as transaction:
-        return {_key(seen, _known(seen, transaction)): seen.file for seen in found}
+        return {_key(seen, _known(seen, transaction, {})): seen.file for seen in found}
 
 
 class _Planner:
@@ -72,14 +72,14 @@ class _Planner:
 
     def plan(self, seen: Seen) -> Surveyed:
         file, scan = seen.file, seen.scan
-        known = _known(seen, self._ledger)
+        known = _known(seen, self._ledger, self._planned)
         file_key = _key(seen, known)
         self._ledger.register(file_key, file.path, scan)
         if scan.digest in self._whole or (known is not None and known.complete and known.digest == scan.digest):
             return Surveyed(seen, FileReport(file.path, "known", scan.size), file_key, None)
         committed = 0 if known is None else known.committed
         begin = max(self._planned.get(file_key, 0), committed)
-        if file.format == "lines":
+        if file.format != "evtx":
             self._planned[file_key] = scan.size
         self._whole.add(scan.digest)
         report = FileReport(file.path, "continued" if begin else "new", scan.size)
@@ -90,28 +90,39 @@ def _key(seen: Seen, known: KnownContent | None) -> str:
     return seen.scan.digest if known is None else known.file_key
 
 
-def _known(seen: Seen, ledger: Transaction) -> KnownContent | None:
+def _known(seen: Seen, ledger: Transaction, planned: Mapping[str, int]) -> KnownContent | None:
     candidates = ledger.lookup(seen.scan.heads)
-    return _same(seen.scan, candidates) or _grown_from(seen.file, seen.scan, candidates)
+    return _same(seen.scan, candidates) or _grown_from(seen, candidates, planned)
 
 
 def _same(scan: Scan, candidates: Sequence[KnownContent]) -> KnownContent | None:
     return next((known for known in candidates if (known.digest, known.size) == (scan.digest, scan.size)), None)
 
 
-def _grown_from(file: SourceFile, scan: Scan, candidates: Sequence[KnownContent]) -> KnownContent | None:
-    """Return the longest known content that this one begins with; only text grows by appending."""
-    shorter = sorted((known for known in candidates if known.size < scan.size), key=lambda known: -known.size)
-    if not shorter or file.format != "lines":
+def _grown_from(
+    seen: Seen, candidates: Sequence[KnownContent], planned: Mapping[str, int]
+) -> KnownContent | None:
+    """Return the longest known content that this one begins with and that nothing else has continued yet."""
+    open_ended = [
+        known
+        for known in candidates
+        if known.size < seen.scan.size and max(known.claimed, planned.get(known.file_key, 0)) <= known.size
+    ]
+    if not open_ended:
         return None
-    prefixes = file.scan(tuple(sorted({known.size for known in shorter}))).prefixes
-    grown = next((known for known in shorter if prefixes.get(known.size) == known.digest), None)
-    return grown if grown is not None and _tells_files_apart(file, grown.size) else None
+    prefixes = seen.file.scan(tuple(sorted({known.size for known in open_ended}))).prefixes
+    longest_first = sorted(open_ended, key=lambda known: -known.size)
+    grown = next((known for known in longest_first if prefixes.get(known.size) == known.digest), None)
+    return grown if grown is not None and _tells_files_apart(seen.file, grown.size) else None
 
 
 def _tells_files_apart(file: SourceFile, size: int) -> bool:
     """Say whether so much of a file is more than how many files begin: at least one whole record of some length."""
     if size < _LEAST_CONTENT:
         return False
-    head = next(file.chunks(_NO_KEY, rows=1)).records
-    return bool(head.height and head[RECORD_OFFSET][0] + len(head[RECORD_RAW][0]) <= size)
+    first = next(file.chunks(_NO_KEY, rows=1), None)
+    if first is None or first.records.is_empty():
+        return False
+    if first.format == "evtx":
+        return True
+    return bool(first.records[RECORD_OFFSET][0] + len(first.records[RECORD_RAW][0]) <= size)

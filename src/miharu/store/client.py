@@ -309,7 +309,7 @@ def _exchange(link: Link, header: dict[str, Any], body: wire.Body) -> wire.Messa
     return answer
 
 
-def _bound(params: Mapping[str, Any] | None) -> dict[str, str | None]:
+def _bound(params: Mapping[str, Any] | None) -> dict[str, str]:
     return {name: parameter(value) for name, value in (params or {}).items()}
 
 

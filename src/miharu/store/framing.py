@@ -10,7 +10,7 @@ import io
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -77,25 +77,17 @@ def _holds_bytes(kind: pl.DataType) -> bool:
 
 
 def _as_text(column: pl.Series) -> pl.Series:
-    if column.dtype != pl.Binary:
-        try:
-            return column.cast(pl.List(pl.String))
-        except pl.exceptions.PolarsError:
-            items = column.list.explode(empty_as_null=False)
-            text = _as_text(items)
-            return (
-                pl.DataFrame({"row": column})
-                .select(pl.col("row").list.eval(pl.element().replace_strict(items, text, return_dtype=pl.String)))[
-                    "row"
-                ]
-                .rename(column.name)
-            )
-    text = column.cast(pl.String, strict=False)
-    if text.null_count() == column.null_count():
-        return text
-    return pl.Series(
-        column.name, [None if value is None else value.decode("utf-8", "replace") for value in column], dtype=pl.String
-    )
+    kind = pl.String if column.dtype == pl.Binary else pl.List(pl.String)
+    try:
+        return column.cast(kind)
+    except pl.exceptions.PolarsError:  # some value is not UTF-8
+        return pl.Series(column.name, [_readable(value) for value in column.to_list()], dtype=kind)
+
+
+def _readable(value: bytes | list[bytes | None] | None) -> str | list[Any] | None:
+    if value is None:
+        return None
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else [_readable(item) for item in value]
 
 
 def _storable(frame: pl.DataFrame) -> pl.DataFrame:

@@ -53,8 +53,8 @@ class Counts:
 class KnownContent:
     """Content that was seen before, and how far the file it belongs to is stored.
 
-    `committed` is the position in the file (unit of its format) up to which everything is stored; `complete` says
-    that all of this content is.
+    `committed` is the position in the file (unit of its format) up to which everything is stored, `claimed` that up
+    to which storing was begun; `complete` says that all of this content is stored.
     """
 
     file_key: str
@@ -63,6 +63,7 @@ class KnownContent:
     path: str
     complete: bool
     committed: int
+    claimed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +89,14 @@ def lookup(connection: Connection, heads: Mapping[int, str]) -> list[KnownConten
     """Return known contents whose head equals that of a new content; the caller compares digests of prefixes."""
     keys = list(heads.items()) or [(_NO_HEAD, "")]
     rows = connection.execute(
-        select(CONTENTS, FILES.c.committed)
+        select(CONTENTS, FILES.c.committed, FILES.c.claimed)
         .join(FILES, FILES.c.file_key == CONTENTS.c.file_key)
         .where(tuple_(CONTENTS.c.head_bytes, CONTENTS.c.head_digest).in_(keys))
         .order_by(CONTENTS.c.size, CONTENTS.c.file_key)
     ).all()
     return [
-        KnownContent(row.file_key, row.size, row.digest, row.path, row.complete, row.committed) for row in rows
+        KnownContent(row.file_key, row.size, row.digest, row.path, row.complete, row.committed, row.claimed)
+        for row in rows
     ]
 
 

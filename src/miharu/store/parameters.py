@@ -13,10 +13,10 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "
 _QUOTED = str.maketrans({"'": "\\'"})
 
 
-def parameter(value: Any) -> str | None:
+def parameter(value: Any) -> str:
     """Return the bound form of text, number, bool, instant, None (for Nullable types) or a list of these."""
     if value is None:
-        return None
+        return "\\N"
     if isinstance(value, str):
         return value.translate(_ESCAPES)
     if isinstance(value, Iterable):
