@@ -16,7 +16,7 @@ from bench.measures import MIHARU
 from bench.morning.__main__ import SAMPLES
 
 PICTURE = SAMPLES.parents[1] / "docs" / "images" / "alerts.svg"
-WIDTH = 128
+WIDTH = 150
 
 
 def call(data: Path, *words: str) -> str:
@@ -33,7 +33,7 @@ def main() -> None:
         os.chdir(SAMPLES.parents[1])
         call(data, "import", "content/samples")
         first = call(data, "alerts", "list", "--format", "csv", "--limit", "1").splitlines()[1].split(",")[0]
-        for words in (("alerts", "list"), ("alerts", "show", first[:12], "--limit", "1")):
+        for words in (("alerts", "list", "--level", "medium"), ("alerts", "show", first[:12], "--limit", "1")):
             screen.print(f"[bold green]$[/] miharu {' '.join(words)}")
             screen.print(Text.from_ansi(call(data, *words)))
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
