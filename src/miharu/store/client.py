@@ -135,6 +135,7 @@ class Store:
             _exchange(link, header, shipment.body)
         except StoreLostError:
             self._inserting = None
+            self._drop_idle()
             raise
         known.update(shipment.add)
 
@@ -254,6 +255,7 @@ class Store:
         try:
             answer = _exchange(link, header, body)
         except StoreLostError:
+            self._drop_idle()
             raise
         except (StoreError, QueryError):
             self._give_back(link)
@@ -277,15 +279,20 @@ class Store:
                 return
         link.socket.close()
 
-    def _drop_connections(self) -> None:
+    def _drop_idle(self) -> None:
+        """Close waiting connections; what ended one of a process has ended all."""
         with self._lock:
             links, self._idle = self._idle, []
-            if self._inserting is not None:
-                links.append(self._inserting)
-                self._inserting = None
-            self._known.clear()
         for link in links:
             link.socket.close()
+
+    def _drop_connections(self) -> None:
+        self._drop_idle()
+        with self._lock:
+            inserting, self._inserting = self._inserting, None
+            self._known.clear()
+        if inserting is not None:
+            inserting.socket.close()
 
 
 def _exchange(link: Link, header: dict[str, Any], body: wire.Body) -> wire.Message:

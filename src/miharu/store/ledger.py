@@ -122,20 +122,29 @@ def register(connection: Connection, file_key: str, path: str, scan: Fingerprint
 
 
 def counts(connection: Connection, contents: Collection[tuple[str, int]]) -> dict[tuple[str, int], Counts]:
-    """Return how many rows each content, named by file key and size, gave; of one not stored whole, what it gave yet."""
+    """Return how many rows each content, named by file key and size, gave (or has given yet)."""
     found: dict[tuple[str, int], Counts] = {}
     wanted = list(contents)
     for begin in range(0, len(wanted), _KEYS_AT_ONCE):
         some = wanted[begin : begin + _KEYS_AT_ONCE]
         rows = connection.execute(
-            select(CONTENTS, FILES.c.records, FILES.c.events, FILES.c.rejects)
+            select(
+                CONTENTS.c.file_key,
+                CONTENTS.c.size,
+                CONTENTS.c.records,
+                CONTENTS.c.events,
+                CONTENTS.c.rejects,
+                FILES.c.records,
+                FILES.c.events,
+                FILES.c.rejects,
+                CONTENTS.c.complete,
+            )
             .join(FILES, FILES.c.file_key == CONTENTS.c.file_key)
             .where(tuple_(CONTENTS.c.file_key, CONTENTS.c.size).in_(some))
         ).all()
         for row in rows:
-            table = CONTENTS if row._mapping[CONTENTS.c.complete] else FILES
-            numbers = (row._mapping[table.c[name]] for name in ("records", "events", "rejects"))
-            found[row.file_key, row.size] = Counts(*numbers)
+            whole, so_far = Counts(*row[2:5]), Counts(*row[5:8])
+            found[row.file_key, row.size] = whole if row.complete else so_far
     return found
 
 

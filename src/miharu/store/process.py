@@ -105,8 +105,7 @@ class Conversation:
             return
         finally:
             self._socket.close()
-            if self._sql is not None:
-                self._sql.close()
+            self._forget_connection()
 
     def _answer(self, request: wire.Message) -> tuple[dict[str, Any], bytes]:
         try:
@@ -114,6 +113,7 @@ class Conversation:
         except QueryError as error:
             return {"error": "query", "text": str(error), "position": error.position, "hint": error.hint}, b""
         except (chdb.ChdbError, RuntimeError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            self._forget_connection()
             return {
                 "error": "store",
                 "text": f"{type(error).__name__}: {error}" if _is_ours(error) else str(error),
@@ -165,6 +165,12 @@ class Conversation:
         self._stop()
         return {}, b""
 
+    def _forget_connection(self) -> None:
+        # What a failed statement had already written would stand before the answer to the next one.
+        if self._sql is not None:
+            self._sql.close()
+            self._sql = None
+
     def _connection(self) -> Any:
         if self._sql is None:
             self._sql = self._engine.connect()
@@ -199,6 +205,8 @@ class Server:
 
     def serve(self) -> None:
         """Run until it is time to end, then let running requests end."""
+        # The kernel may hand a signal to a thread of the engine: the loop must wake up all the same.
+        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         with selectors.DefaultSelector() as selector:
             selector.register(self._listener, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
@@ -209,7 +217,6 @@ class Server:
                         self._accept()
                     else:
                         self._woken.recv(4096)
-                self._threads = {thread: peer for thread, peer in self._threads.items() if thread.is_alive()}
                 if self._threads:
                     alone_since = None
                 elif alone_since is None:
@@ -231,6 +238,7 @@ class Server:
             try:
                 conversation.run()
             finally:
+                del self._threads[thread]
                 self._nudge()
 
         thread = threading.Thread(target=talk, daemon=True)
@@ -246,13 +254,13 @@ class Server:
     def _end(self) -> None:
         self._listener.close()
         deadline = time.monotonic() + _LAST_WORDS_SECONDS
-        for peer in self._threads.values():
+        for peer in list(self._threads.values()):
             try:
                 # The reading half only: an answer under way still goes out.
                 peer.shutdown(socket.SHUT_RD)
             except OSError:
                 continue
-        for thread in self._threads:
+        for thread in list(self._threads):
             thread.join(max(0.0, deadline - time.monotonic()))
 
 
