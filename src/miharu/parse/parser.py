@@ -28,6 +28,7 @@ class Parsed:
 
 class Parser:
     """Recognises and reads records by the log sources it is given.
+
     `timezone` is the IANA name for stamps that name no zone and must be read here (NXLog's). `sources`
     must hold, for each container, one log source without conditions: the one of unknown logs.
     """
