@@ -159,14 +159,14 @@ class Store:
         `settings` are set for this statement only (it may have no SETTINGS of its own then). Text comes as String,
         `event.original` and `reject.raw` as Binary. Raises StoreError with the engine's words.
         """
-        return self._query(sql, params, settings, b"")
+        return self._query(sql, params, settings, ())
 
     def _query(
         self,
         sql: str,
         params: Mapping[str, Any] | None,
         settings: Mapping[str, str | int | float] | None,
-        body: wire.Body,
+        body: wire.Pieces,
     ) -> pl.DataFrame:
         header = {"op": "query", "sql": sql + _settings_clause(settings), "params": _bound(params)}
         return framing.unpack(self._request(header, body).body)
@@ -250,7 +250,7 @@ class Store:
 
     # -- connections -------------------------------------------------------------------------------
 
-    def _request(self, header: dict[str, Any], body: wire.Body = b"") -> wire.Message:
+    def _request(self, header: dict[str, Any], body: wire.Pieces = ()) -> wire.Message:
         link = self._take()
         try:
             answer = _exchange(link, header, body)
@@ -295,7 +295,7 @@ class Store:
             inserting.socket.close()
 
 
-def _exchange(link: Link, header: dict[str, Any], body: wire.Body) -> wire.Message:
+def _exchange(link: Link, header: dict[str, Any], body: wire.Pieces) -> wire.Message:
     """Send a request and wait for its answer; a connection that failed is closed."""
     try:
         wire.send(link.socket, header, body)

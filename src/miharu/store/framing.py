@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import polars as pl
+import pyarrow as pa
 
 from miharu.core.columns import EVENT_CREATED, EVENT_ORIGINAL, RECORD_ROW, TIMESTAMP, UTC_MICROS
 from miharu.store.errors import StoreError
@@ -36,7 +37,7 @@ Slice = tuple[str, int, int]
 class Shipment:
     """Rows ready to send: an Arrow stream, its slices as (token, first row, rows), and types of new columns."""
 
-    body: memoryview
+    body: list[memoryview]
     slices: list[Slice]
     add: dict[str, str]
 
@@ -53,11 +54,32 @@ def pack(table: str, frame: pl.DataFrame, token: str, known: Collection[str], pa
     return Shipment(stream(ready), slices, add)
 
 
-def stream(frame: pl.DataFrame) -> memoryview:
-    """Return a frame as an Arrow stream, in types every Arrow reader knows."""
-    buffer = io.BytesIO()
-    frame.write_ipc_stream(buffer, compat_level=pl.CompatLevel.oldest())
-    return buffer.getbuffer()
+def stream(frame: pl.DataFrame) -> list[memoryview]:
+    """Return a frame as the pieces of an Arrow stream, in types every Arrow reader knows."""
+    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    sink = _Sink()
+    with pa.PythonFile(sink, mode="w") as file, pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)
+    return sink.pieces
+
+
+class _Sink:
+    """A file that keeps what is written to it where it lies; joining it would cost more than making it."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.pieces: list[memoryview] = []
+
+    def write(self, data: bytes | memoryview) -> int:
+        self.pieces.append(memoryview(data))
+        return self.pieces[-1].nbytes
+
+    def flush(self) -> None:
+        """Do nothing: nothing is held back."""
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def unpack(body: bytes | bytearray | memoryview) -> pl.DataFrame:

@@ -217,9 +217,7 @@ def _advance(connection: Connection, segment: Segment, counted: Counts) -> None:
     if segment.completes is not None:
         connection.execute(
             update(CONTENTS)
-            .where(
-                CONTENTS.c.file_key == segment.file_key, CONTENTS.c.size <= segment.completes, ~CONTENTS.c.complete
-            )
+            .where(CONTENTS.c.file_key == segment.file_key, CONTENTS.c.size <= segment.completes, ~CONTENTS.c.complete)
             .values(complete=True, **total)
         )
 

@@ -71,6 +71,14 @@ class Engine:
         connection.query(f"SET {_assignments(_CONNECTION_SETTINGS)}")
         return connection
 
+    def warm_up(self) -> None:
+        """Read an Arrow table once."""
+        connection = self.connect()
+        rows = pa.table({"a": pa.array(["a"], pa.large_string())})
+        connection.query("SELECT * FROM Python(rows)")
+        del rows
+        connection.close()
+
     def connect_plain(self) -> Any:
         """Return a connection nothing was set on yet."""
         return chdb.connect(self._address)
@@ -100,7 +108,7 @@ class Conversation:
         try:
             while (request := self._inbox.receive()) is not None:
                 header, body = self._answer(request)
-                wire.send(self._socket, header, body)
+                wire.send(self._socket, header, (memoryview(body),))
         except OSError:
             return
         finally:
@@ -276,6 +284,8 @@ def main() -> int:
         return EXIT_TAKEN
     engine = Engine(places, options.memory, options.partition)
     listener = places.listen()
+    # The first read of an Arrow table loads libraries for most of a second: best while the client still reads.
+    threading.Thread(target=engine.warm_up, daemon=True).start()
     server = Server(engine, listener, None if options.stay else options.grace)
     signal.signal(signal.SIGTERM, server.stop)
     signal.signal(signal.SIGINT, server.stop)
