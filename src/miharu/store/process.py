@@ -87,10 +87,10 @@ class Engine:
         """Add the columns a table lacks."""
         with self._altering:
             known = self._columns.setdefault(table, set())
-            for name, kind in columns.items():
-                if name not in known:
-                    connection.query(tables.add_column(table, name, kind))
-                    known.add(name)
+            new = {name: kind for name, kind in columns.items() if name not in known}
+            if new:
+                connection.query(tables.add_columns(table, new))
+                known.update(new)
 
 
 class Conversation:

@@ -129,9 +129,10 @@ def create_statements(partition: str) -> list[str]:
     ]
 
 
-def add_column(table: str, name: str, kind: str) -> str:
-    """Return the statement that adds a column of the type `kind` to a table."""
-    return f"ALTER TABLE {DATABASE}.{table} ADD COLUMN IF NOT EXISTS {_column(name, kind)}"
+def add_columns(table: str, columns: Mapping[str, str]) -> str:
+    """Return the statement that adds columns (name → type) to a table where it lacks them."""
+    added = ", ".join(f"ADD COLUMN IF NOT EXISTS {_column(name, kind)}" for name, kind in columns.items())
+    return f"ALTER TABLE {DATABASE}.{table} {added}"
 
 
 def _create(table: str, columns: Mapping[str, str], indexes: list[str], partition: str, order: tuple[str, ...]) -> str:

@@ -15,7 +15,7 @@ import chdb
 from miharu.core.errors import QueryError
 from miharu.core.settings import Settings
 from miharu.store.guard import connection_statements, guarded, query_error
-from miharu.store.tables import add_column, create_statements
+from miharu.store.tables import add_columns, create_statements
 
 COLUMNS = {
     "user.name": "Nullable(String)",
@@ -34,7 +34,7 @@ def fill(connection: Any, rows: list[dict[str, Any]]) -> None:
     for statement in create_statements("month"):
         connection.query(statement)
     for name, kind in COLUMNS.items():
-        connection.query(add_column("events", name, kind))
+        connection.query(add_columns("events", {name: kind}))
     half = len(rows) // 2
     names = list(rows[0])
     types = dict(json.loads(connection.query(TYPES, "JSONCompact").bytes())["data"])
