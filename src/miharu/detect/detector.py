@@ -63,7 +63,7 @@ class Detector:
             return None
         routes = {route for found in self._router.split(BatchColumns(event), 1) for route in found}
         variant = next((variant for variant in rule.variants if variant.route in routes), rule.variants[0])
-        return Explainer(self._ruleset, event.head(1)).explain(rule.title, variant)
+        return Explainer(self._ruleset, self._plan.matchers, event.head(1)).explain(rule.title, variant)
 
     def _forget_when_full(self) -> None:
         """Begin anew when values have made more patterns than are worth keeping."""

@@ -1,6 +1,7 @@
 """A rule and an event → the rule's condition as a tree, with what each part looked at and found.
 
-Verdicts here come from the plain definition of every test (`judging`), not from the ways the detector takes.
+Verdicts here come from the plain definition of every test (`judging`), not from the ways the detector takes;
+only regular expressions are asked of the detector's own matchers.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import polars as pl
 from miharu.detect.columns import BatchColumns
 from miharu.detect.judging import Judge, text_holds
 from miharu.detect.keywords import EventValues
+from miharu.detect.matching import FieldMatcher
 from miharu.detect.model import (
     KEYWORDS,
     AllOf,
@@ -75,8 +77,9 @@ class Explanation:
 class Explainer:
     """Explains rules of one rule set on one event."""
 
-    def __init__(self, ruleset: RuleSet, event: pl.DataFrame) -> None:
+    def __init__(self, ruleset: RuleSet, matchers: Sequence[FieldMatcher], event: pl.DataFrame) -> None:
         self._ruleset = ruleset
+        self._matchers = matchers
         self._columns = BatchColumns(event)
         self._columns.read_leftovers({name for spec in ruleset.fields for name in spec.columns})
         self._values = EventValues(event, self._columns)
@@ -115,10 +118,16 @@ class Explainer:
             wanted = f"{predicate.test.value} ({other}: {_shown(theirs)})"
             verdict = _refers(predicate, values, theirs)
         else:
-            verdict = self._judge.holds(predicate.test, values)
+            verdict = self._holds(leaf.predicate, predicate, values)
         label = " ".join(filter(None, (leaf.name, operator, wanted))) + f" ⟵ {column}: {_shown(values)}"
         value = None if not values else values[0] if len(values) == 1 else orjson.dumps(values).decode()
         return Explanation("test", label, verdict, (), leaf.name, column, operator, wanted, value)
+
+    def _holds(self, number: int, predicate: Predicate, values: Sequence[str]) -> bool:
+        if predicate.test.op != "regex":
+            return self._judge.holds(predicate.test, values)
+        # Two engines must agree on a pattern; only the matcher asks both.
+        return any(number in self._matchers[predicate.field].match(value) for value in values)
 
     def _keyword(self, test: ValueTest) -> Explanation:
         texts = [*self._values.raw(0), *self._values.columns(0)]

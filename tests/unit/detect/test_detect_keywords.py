@@ -1,0 +1,83 @@
+"""Keywords are looked for in every value of an event, whatever the raw text escapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from miharu.detect.rawscan import RawScanner
+from tests.unit.detect.rulecraft import one_of
+
+pytestmark = pytest.mark.mission("S70")
+
+
+def raw(*texts: str | bytes) -> list[dict[str, Any]]:
+    return [{"event.original": text if isinstance(text, bytes) else text.encode()} for text in texts]
+
+
+def test_in_raw_text() -> None:
+    assert one_of(["Segfault", "panic"], raw("x SEGFAULT y", "kernel panic", "fine", "pan ic")) == [0, 1]
+
+
+def test_all_of_them() -> None:
+    assert one_of({"|all": ["a1", "b2"]}, raw("a1 b2", "a1", "b2 xx a1")) == [0, 2]
+
+
+@pytest.mark.parametrize("keyword", ["C:\\Temp\\x.dll", '"quoted"', "grüße", "a/b", "tab\there", "<tag>"])
+def test_characters_that_json_escapes(keyword: str) -> None:
+    import json  # noqa: PLC0415 - the escapes of the standard library are wanted
+
+    documents = [
+        json.dumps({"m": f"x {keyword} y"}),
+        json.dumps({"m": f"x {keyword} y"}, ensure_ascii=False),
+        json.dumps({"m": "".join(f"\\u{ord(char):04x}" for char in keyword)}).replace("\\\\u", "\\u"),
+        json.dumps({"m": "something else"}),
+    ]
+    assert one_of([keyword.replace("\\", "\\\\")], raw(*documents)) == [0, 1, 2]
+
+
+def test_names_of_json_keys_are_no_values() -> None:
+    assert one_of(["error"], raw('{"error": "none"}', '{"x": "an error"}', '{"x": {"y": ["ERROR"]}}')) == [1, 2]
+
+
+def test_in_columns_where_the_raw_text_is_escaped_or_missing() -> None:
+    events = [
+        {"event.original": b"<Data>&lt;script&gt;</Data>", "message": "<script>"},
+        {"event.original": None, "message": "<SCRIPT>"},
+        {"event.original": b"<Data>&#60;script</Data>", "message": None, "fields": '{"a.b":"x<script>"}'},
+        {"event.original": b"nothing", "message": "nothing", "fields": None},
+    ]
+    assert one_of(["<script>"], events) == [0, 1, 2]
+
+
+def test_wildcards_in_keywords() -> None:
+    assert one_of(["user*root"], raw("user=root", "the user is toor, root", "root user")) == [0, 1]
+    assert one_of(["a?c"], raw("xx abc", "ac")) == [0]
+
+
+def test_a_number_as_keyword() -> None:
+    assert one_of([4625], raw("event 4625 seen", '{"id": 4625}', '{"id": 46}')) == [0, 1]
+
+
+def test_keywords_and_fields_together() -> None:
+    events = [{"event.original": b"evil", "f": "x"}, {"event.original": b"evil", "f": "y"}, {"event.original": b"-"}]
+    detection = {"keywords": ["evil"], "s": {"f": "x"}, "condition": "keywords and s"}
+    from tests.unit.detect.rulecraft import holding  # noqa: PLC0415
+
+    assert holding(detection, events) == [0]
+
+
+def test_texts_that_are_not_utf8() -> None:
+    assert one_of(["evil"], raw(b"\xff\xfe evil", b"\xff")) == [0]
+
+
+@pytest.mark.parametrize("take", [lambda s: s, lambda s: s[3:40], lambda s: s[::7], lambda s: pl.concat([s, s])])
+def test_the_scan_finds_the_rows_in_any_layout_of_memory(take: Any) -> None:
+    texts = [None if n % 11 == 0 else (b"needle" if n % 5 == 0 else b"x" * (n % 40)) + b"y" * (n % 3) for n in range(200)]
+    series = take(pl.Series([*texts, b"nee", b"dle", b"long text without it, nee", b"dle"], dtype=pl.Binary))
+    expected = {place for place, text in enumerate(series.to_list()) if text is not None and b"needle" in text}
+    found = RawScanner(["needle"]).scan(series)
+    assert {place for place, numbers in found.items() if 0 in numbers} >= expected
+    assert set(found) <= expected | {place for place, text in enumerate(series.to_list()) if text in {b"dle"}}
