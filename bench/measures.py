@@ -25,7 +25,8 @@ from miharu.detect import Detector, RuleSet
 from miharu.pipeline import load_ruleset, make_reader, open_lake, read_paths
 
 ROUNDS = 5
-FIVE_GROUPS = re.compile(r"<(\d+)>(\w{3} +\d+ \d{4} [\d:]{8}) (\S+) : %ASA-\d-(\d+): (.*)")
+# What one writes to read these lines by hand: code, address, port, address, port.
+FIVE_GROUPS = re.compile(r".*?%ASA-\d-(\d{6}): .*?[: ]([\d.]+)/(\d+).*?[: ]([\d.]+)/(\d+)")
 MIHARU = Path(sys.executable).with_name("miharu")
 
 
