@@ -47,7 +47,7 @@ def measure(options: argparse.Namespace, folder: Path, report: Report) -> None:
 
 def main() -> None:
     options, report = arguments(), Report()
-    with tempfile.TemporaryDirectory(prefix="miharu-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="miharu-bench-", ignore_cleanup_errors=True) as folder:
         measure(options, Path(folder), report)
     report.show()
     print(f"written: {report.save()}")

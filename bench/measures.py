@@ -19,7 +19,7 @@ from pathlib import Path
 import orjson
 
 from bench.figures import Rate, Report
-from bench.processes import Cost, run, usage
+from bench.processes import Cost, run, usage, wait_for_end
 from miharu.core.settings import Settings
 from miharu.detect import Detector, RuleSet
 from miharu.pipeline import load_ruleset, make_reader, open_lake, read_paths
@@ -119,6 +119,7 @@ def stages(path: Path, found: RuleSet, settings: Settings, *, unit: Rate, report
             findings += hits.height
         lake.store.optimize()
         report.facts["bytes_on_disk_of_raw"] = f"{lake.store.disk_bytes() / path.stat().st_size:.1%}"
+    wait_for_end(str(settings.data))
     report.facts["events"], report.facts["findings"] = events, findings
     report.rates += [
         read.rate("read: cut, parse, normalise", events, unit),
@@ -140,5 +141,6 @@ def whole_way(name: str, path: Path, settings: Settings, *, unit: Rate, report: 
     watch = Stopwatch(wall=cost.wall, processor=cost.processor)
     report.rates.append(watch.rate(f"import {name}, end to end", unit.records, unit))
     report.facts[f"peak_memory_of_{name.replace(' ', '_')}"] = f"{cost.peak / 1e6:,.0f} MB"
+    wait_for_end(str(data))
     shutil.rmtree(data)
     return cost

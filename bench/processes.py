@@ -77,6 +77,15 @@ def run(command: Sequence[str], mark: str = "", more: Mapping[str, str] | None =
     return Cost(wall, sum(watch.processor.values()), watch.peak, output)
 
 
+def wait_for_end(mark: str, seconds: float = 30.0) -> None:
+    """Wait until no process has `mark` in its command line (a store process leaves a little after its last client)."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if not any(mark in command_line(int(path.name)) for path in Path("/proc").iterdir() if path.name.isdigit()):
+            return
+        time.sleep(PERIOD)
+
+
 def lineage(pid: int, parents: dict[int, int]) -> Iterator[int]:
     while pid:
         yield pid
