@@ -12,7 +12,7 @@ Condition: TypeAlias = tuple[Any, ...]
 """`("name", x)`, `("not", c)`, `("and", c, c)`, `("or", c, c)`, `("1", prefix)`, `("all", prefix)`."""
 
 ASCII = "aAbB1-/\\*?%_ .:'\""
-WIDE = ASCII + "éÉßſK\n"
+WIDE = ASCII + "éÉß\u017fK\n"  # the long s folds to s
 FIELDS = ("a", "b", "c")
 SELECTIONS = ("sel_x", "sel_y", "filter_z")
 PATTERNS = ["a+b", "^a", "b$", "[ab]1", "a.b", r"\d", "(a|b)1", "A", r"(?!a)b", "^$", "x*", r"(a)\1", "(?i)ab"]
@@ -189,7 +189,13 @@ def _value(modifiers: list[str], wanted: Any, texts: list[str]) -> bool:
     if wanted == "":
         return not texts or "" in texts
     if "re" in modifiers:
-        flags = re.RegexFlag(sum({"i": re.I, "m": re.M, "s": re.S}[name] for name in modifiers if name in {"i", "m", "s"}))
+        flags = re.RegexFlag(
+            sum(
+                {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}[name]
+                for name in modifiers
+                if name in {"i", "m", "s"}
+            )
+        )
         return any(re.search(wanted, text, flags) for text in texts)
     if "cidr" in modifiers:
         return any(ipaddress.ip_address(text) in ipaddress.ip_network(wanted) for text in texts)
@@ -212,7 +218,8 @@ def _variants(modifiers: list[str], wanted: str) -> list[str]:
 
 def _text(modifiers: list[str], wanted: str, texts: list[str]) -> bool:
     pattern = "".join(
-        {"*": "(?:.|\n)*", "?": "(?:.|\n)"}.get(token) or re.escape(_fold(token.removeprefix("\\") if len(token) > 1 else token, modifiers))
+        {"*": "(?:.|\n)*", "?": "(?:.|\n)"}.get(token)
+        or re.escape(_fold(token.removeprefix("\\") if len(token) > 1 else token, modifiers))
         for token in re.findall(r"\\[\\*?]|(?:.|\n)", wanted)
     )
     head = "(?:.|\n)*" if {"contains", "endswith"} & set(modifiers) else ""

@@ -50,7 +50,8 @@ def by_sqlite(contents: list[dict[str, Any]], rows: list[dict[str, Any]]) -> set
     database.create_function("REGEXP", 2, lambda pattern, text: text is not None and bool(re.search(pattern, text)))
     database.execute("CREATE TABLE logs (a TEXT, b TEXT, c TEXT, n INTEGER, ip TEXT, place INTEGER)")
     database.executemany(
-        "INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?)", [(*(row[name] for name in ("a", "b", "c", "n", "ip")), place) for place, row in enumerate(rows)]
+        "INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?)",
+        [(*(row[name] for name in ("a", "b", "c", "n", "ip")), place) for place, row in enumerate(rows)],
     )
     found: set[tuple[str, int]] = set()
     for content in contents:

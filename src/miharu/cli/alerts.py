@@ -122,7 +122,7 @@ def _print_evidence(console: Console, evidence: Evidence, title: str) -> None:
     console.rule(title, align="left", style="dim")
     console.print(f"{iso(evidence.finding['@timestamp'])}  event {evidence.finding['event.id']}")
     if evidence.explanation is not None:
-        console.print(_tree(evidence.explanation))
+        console.print(_tree(evidence.explanation.pruned()))
     else:
         console.print("the rule is not loaded now, or the event is gone; these values had matched:", style="yellow")
         console.print(str(evidence.finding["matched"]), markup=False)

@@ -2,7 +2,7 @@
 
 The order that makes it so: the spans of a batch are written to the journal; its rows are inserted with the
 batch's token; alerts, counts and the place reached are committed in one transaction. After a crash the
-journalled spans are read again unchanged and inserted with the same token, which the store takes once.
+journalled spans are read again unchanged, and the store takes of their rows what it does not have.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Importer:
                         "import it again, from wherever it is now, to go on"
                     )
                 else:
-                    self._take(replay.batch, replay.spans)
+                    self._take(replay.batch, replay.spans, again=True)
         return blocked
 
     @contextmanager
@@ -116,16 +116,16 @@ class Importer:
             while self._flights:
                 self._settle()
 
-    def _take(self, batch: Batch, group: Sequence[Span]) -> None:
+    def _take(self, batch: Batch, group: Sequence[Span], *, again: bool = False) -> None:
         self._step("journalled")
         read = self._reader.read([span.chunk for span in group], batch.created)
         events = self._without_known(read.events, batch, group)
         findings = self._detector.run(events)
         store, token = self._lake.store, batch.token
         inserts = [
-            store.insert_later("events", events.drop(RECORD_ROW), token),
-            store.insert_later("findings", findings, token),
-            store.insert_later("rejects", read.rejects.drop(RECORD_ROW), token),
+            store.insert_later("events", events.drop(RECORD_ROW), token, again=again),
+            store.insert_later("findings", findings, token, again=again),
+            store.insert_later("rejects", read.rejects.drop(RECORD_ROW), token, again=again),
         ]
         self._flights.append(
             _Flight(

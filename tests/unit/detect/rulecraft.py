@@ -67,7 +67,9 @@ def hits(ruleset: RuleSet, events: pl.DataFrame) -> set[tuple[str, int]]:
     return {(rule_id, int(event)) for rule_id, event in found.select("rule.id", "event.id").iter_rows()}
 
 
-def holding(detection: dict[str, Any], events: Sequence[dict[str, Any]], schema: dict[str, Any] | None = None) -> list[int]:
+def holding(
+    detection: dict[str, Any], events: Sequence[dict[str, Any]], schema: dict[str, Any] | None = None
+) -> list[int]:
     """Return the places of the events that one detection holds for."""
     ruleset = compiled([rule(detection)])
     assert not ruleset.problems, ruleset.problems

@@ -75,9 +75,11 @@ def test_texts_that_are_not_utf8() -> None:
 
 @pytest.mark.parametrize("take", [lambda s: s, lambda s: s[3:40], lambda s: s[::7], lambda s: pl.concat([s, s])])
 def test_the_scan_finds_the_rows_in_any_layout_of_memory(take: Any) -> None:
-    texts = [None if n % 11 == 0 else (b"needle" if n % 5 == 0 else b"x" * (n % 40)) + b"y" * (n % 3) for n in range(200)]
+    texts = [
+        None if n % 11 == 0 else (b"needle" if n % 5 == 0 else b"x" * (n % 40)) + b"y" * (n % 3) for n in range(200)
+    ]
     series = take(pl.Series([*texts, b"nee", b"dle", b"long text without it, nee", b"dle"], dtype=pl.Binary))
     expected = {place for place, text in enumerate(series.to_list()) if text is not None and b"needle" in text}
     found = RawScanner(["needle"]).scan(series)
     assert {place for place, numbers in found.items() if 0 in numbers} >= expected
-    assert set(found) <= expected | {place for place, text in enumerate(series.to_list()) if text in {b"dle"}}
+    assert set(found) <= expected | {place for place, text in enumerate(series.to_list()) if text == b"dle"}
