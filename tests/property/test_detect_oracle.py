@@ -19,7 +19,7 @@ from miharu.detect import Detector
 from tests.property.sigma_cases import ASCII, FIELDS, WIDE, Condition, events, holds, rendered, rules, words_of
 from tests.unit.detect.rulecraft import batch, compiled, hits, rule
 
-pytestmark = pytest.mark.mission("S70")
+pytestmark = pytest.mark.mission("S22")
 
 TEXT = ["", "contains", "startswith", "endswith", "contains|all", "windash|contains", "windash"]
 EXACT = ["cased", "contains|cased", "startswith|cased", "endswith|cased", "contains|cased|all"]

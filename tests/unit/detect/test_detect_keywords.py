@@ -10,7 +10,7 @@ import pytest
 from miharu.detect.rawscan import RawScanner
 from tests.unit.detect.rulecraft import one_of
 
-pytestmark = pytest.mark.mission("S70")
+pytestmark = pytest.mark.mission("S21", "S22")
 
 
 def raw(*texts: str | bytes) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.detect.rulecraft import batch, compiled, hits, holding, one_of, rule
 
-pytestmark = pytest.mark.mission("S70")
+pytestmark = pytest.mark.mission("S22")
 
 
 def field(*values: Any) -> list[dict[str, Any]]:
