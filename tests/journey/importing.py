@@ -17,7 +17,8 @@ def auth_lines(count: int, first: int = 0) -> bytes:
     """Return failed logons, one a second, from a few addresses."""
     lines = (
         f"2026-03-{1 + number // 86_400:02d}T{number // 3600 % 24:02d}:{number // 60 % 60:02d}:{number % 60:02d}Z "
-        f"web01 sshd[{1000 + number % 7}]: Failed password for root from 203.0.113.{number % 5} port {40_000 + number} ssh2"
+        f"web01 sshd[{1000 + number % 7}]: Failed password for root from 203.0.113.{number % 5} port {40_000 + number} "
+        "ssh2"
         for number in range(first, first + count)
     )
     return "".join(line + "\n" for line in lines).encode()
@@ -58,7 +59,7 @@ class Place:
 
 
 def _ids(lake: Lake, table: str, column: str) -> list[str]:
-    rows = lake.store.query(f"SELECT `{column}` AS id FROM {table} ORDER BY id")  # noqa: S608 - names of ours
+    rows = lake.store.query(f"SELECT `{column}` AS id FROM {table} ORDER BY id")
     return list(rows["id"])
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsConfigDict
 
 from miharu import __version__
 from miharu.cli import alerts, detect, import_, parse, rules, search, sources, sql
@@ -14,7 +16,7 @@ from miharu.cli.context import Context
 from miharu.core.errors import OperatorError
 from miharu.core.settings import Settings
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "import": import_.run,
     "parse": parse.run,
     "detect": detect.run,
@@ -49,6 +51,12 @@ def make_app() -> typer.Typer:
     return app
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"miharu {__version__}")
+        raise typer.Exit
+
+
 def _globals(
     ctx: typer.Context,
     data: Annotated[
@@ -62,7 +70,8 @@ def _globals(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but results and errors.")] = False,
     verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more.")] = 0,
     version: Annotated[
-        bool, typer.Option("--version", callback=lambda wanted: _version(wanted), is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Keep watch over logs.
@@ -79,12 +88,6 @@ def _globals(
     ctx.obj = Context(load_settings(data, config), json, quiet, verbose)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"miharu {__version__}")
-        raise typer.Exit
-
-
 def load_settings(data: Path | None, config: Path | None) -> Settings:
     """Return settings from options, the environment, and the file, in this order of weight."""
     given: dict[str, Any] = {} if data is None else {"data": data}
@@ -98,7 +101,9 @@ def load_settings(data: Path | None, config: Path | None) -> Settings:
     except ValidationError as error:
         fault = error.errors()[0]
         name = ".".join(str(part) for part in fault["loc"]) or "settings"
-        msg = f"setting {name!r}: {fault['msg'].lower()} (given: {fault.get('input')!r}); see docs/reference/settings.md"
+        msg = (
+            f"setting {name!r}: {fault['msg'].lower()} (given: {fault.get('input')!r}); see docs/reference/settings.md"
+        )
         raise OperatorError(msg) from error
     except ValueError as error:
         msg = f"{config or 'MIHARU_CONFIG'} is not valid TOML: {error}"
@@ -107,6 +112,6 @@ def load_settings(data: Path | None, config: Path | None) -> Settings:
 
 def _settings_with_file(path: Path) -> type[Settings]:
     class FileSettings(Settings):
-        model_config = {**Settings.model_config, "toml_file": path}  # type: ignore[assignment, misc]
+        model_config = SettingsConfigDict(**{**Settings.model_config, "toml_file": path})
 
     return FileSettings

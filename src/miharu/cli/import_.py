@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import typer
 from rich.progress import (
@@ -89,7 +89,7 @@ class _Bar:
         self._task = self._progress.add_task("looking", total=None, events=0)
         self._events = 0
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 

@@ -44,8 +44,7 @@ def write_rows(frame: pl.DataFrame, row_format: RowFormat, out: TextIO) -> None:
 
 def write_ndjson(frame: pl.DataFrame, out: TextIO) -> None:
     """Write one flat JSON object a line, keys sorted as columns come, without nulls."""
-    for row in flat_rows(frame):
-        out.write(json_line(row))
+    out.writelines(json_line(row) for row in flat_rows(frame))
 
 
 def json_line(value: Mapping[str, Any]) -> str:

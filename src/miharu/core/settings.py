@@ -38,9 +38,7 @@ class Settings(BaseSettings):
     session_gap: timedelta = Field(
         timedelta(hours=1), description="Findings of one rule and entity further apart start a new alert."
     )
-    store_memory_bytes: int = Field(
-        1_500_000_000, ge=200_000_000, description="Memory the embedded store may use."
-    )
+    store_memory_bytes: int = Field(1_500_000_000, ge=200_000_000, description="Memory the embedded store may use.")
     query_seconds: float = Field(60.0, gt=0, description="Longest time a user's query may run.")
     query_rows: int = Field(1_000_000, ge=1, description="Most rows a user's query may return.")
     rules: tuple[Path, ...] = Field((), description="Folders or archives of further Sigma rules.")

@@ -87,14 +87,17 @@ def build_engines(predicates: Sequence[Predicate]) -> tuple[list[Engine], set[in
 
 
 def literal_database(texts: Iterable[str]) -> bytes:
-    """Return the serialized database of literals, each reported once per scan under its place."""
+    """Return the serialized database of case-folded literals, each reported once per scan under its place.
+
+    ASCII letters match in any case, so that an ASCII text may be scanned as it is; others are case-folded first.
+    """
     encoded = [text.encode() for text in texts]
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
         expressions=encoded,
         ids=list(range(len(encoded))),
         elements=len(encoded),
-        flags=hyperscan.HS_FLAG_SINGLEMATCH,
+        flags=hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_CASELESS,
         literal=True,
     )
     return bytes(hyperscan.dumpb(database))

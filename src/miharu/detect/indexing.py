@@ -38,14 +38,13 @@ class RouteIndex:
                 continue
             for key in keys[0]:
                 self._by_key[key].append(entry)
+        self._all_keys = frozenset(self._by_key)
 
     def holding(self, true: set[int]) -> list[int]:
         """Return the numbers of the rules that hold where exactly the predicates `true` do."""
         candidates = dict(self._always)
-        by_key = self._by_key
-        for predicate in true:
-            if predicate in by_key:
-                candidates.update(by_key[predicate])
+        for predicate in self._all_keys & true:
+            candidates.update(self._by_key[predicate])
         return [number for number, holds in candidates.items() if holds(true)]
 
 

@@ -21,7 +21,7 @@ from miharu.detect.model import RuleSet
 from miharu.detect.plan import leaves
 from miharu.detect.scanning import PatternScanner
 
-_FORM: Final = "1"
+_FORM: Final = "2"
 """Form of compiled rules; raise it when `model` or the meaning of a test changes."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -28,6 +28,9 @@ from miharu.detect.judging import (
 from miharu.detect.model import ABSENT_OPS, Engine, Predicate, ValueTest
 from miharu.detect.remembering import Budget, Remembered
 from miharu.detect.scanning import PatternScanner
+
+_LONGEST_KEPT: Final = 4_096
+"""Characters of the longest value that is remembered: longer ones seldom come again."""
 
 Pattern: TypeAlias = frozenset[int]
 """Numbers of the predicates that hold."""
@@ -60,6 +63,8 @@ class FieldMatcher:
                 absent.append(number)
             self._sort(number, predicate.test)
         self._literals = list(self._checks.items())
+        # Case folding may make a text up to three times as long.
+        self._longest = 3 * max(map(len, (*self._exact, *self._exact_cased)), default=-1)
         self._by_number = [self._checks[text] for text in engine.literals] if engine else []
         self._scanner = PatternScanner(engine.literal_database) if engine and engine.literal_database else None
         self._regexes = _Regexes(engine, self._regex_tests) if engine and engine.regexes else None
@@ -95,7 +100,8 @@ class FieldMatcher:
         number = self._known.get(value, len(value))
         if number is None:
             number = self.number_of_pattern(self.match(value))
-            self._known.put(value, number, len(value))
+            if len(value) <= _LONGEST_KEPT:
+                self._known.put(value, number, len(value))
         return number
 
     def _list_number(self, text: str) -> int:
@@ -103,17 +109,20 @@ class FieldMatcher:
         if number is None:
             values = msgspec.json.decode(text, type=list[str])
             number = self.number_of_pattern(frozenset().union(*(self.match(value) for value in values)))
-            self._known_lists.put(text, number, len(text))
+            if len(text) <= _LONGEST_KEPT:
+                self._known_lists.put(text, number, len(text))
         return number
 
     def match(self, value: str) -> Pattern:
         """Return the predicates that hold for a value."""
-        folded = value.casefold()
-        found = [*self._always, *self._exact.get(folded, ()), *self._exact_cased.get(value, ())]
+        found = list(self._always)
+        if len(value) <= self._longest:
+            found += self._exact.get(value.casefold(), ())
+            found += self._exact_cased.get(value, ())
         if not value:
             found += self._when_empty
         if self._literals:
-            self._find_literals(value, folded, found)
+            self._find_literals(value, found)
         if self._regexes is not None:
             self._regexes.find(value, found)
         if self._numeric and (number := number_of(value)) is not None:
@@ -124,11 +133,14 @@ class FieldMatcher:
             found += [number for number, test in self._single if self._judge.holds_for(test, value)]
         return frozenset(found)
 
-    def _find_literals(self, value: str, folded: str, found: list[int]) -> None:
+    def _find_literals(self, value: str, found: list[int]) -> None:
+        folded = value if value.isascii() and self._scanner is not None else value.casefold()
         if self._scanner is not None:
             hits: Iterable[list[_Check]] = [self._by_number[hit] for hit in self._scanner.scan(folded.encode())]
         else:
             hits = [checks for literal, checks in self._literals if literal in folded]
+        if folded is value and any(check[1] is not None for checks in hits for check in checks):
+            folded = value.casefold()
         for checks in hits:
             for number, confirm, wanted, cased in checks:
                 if confirm is None or confirm(value if cased else folded, wanted):

@@ -55,8 +55,9 @@ class RawScanner:
         if _is_tidy(views[long], [buffer.size for buffer in buffers]):
             for number, buffer in enumerate(buffers):
                 self._scan_buffer(memoryview(buffer), views, long[views[long, 2] == number], found)
-            rows = np.setdiff1d(rows, long)
-        self._scan_joined(texts, rows, found)
+            rows = rows[views[rows, 0] <= _INLINE]
+        if len(rows):
+            self._scan_joined(texts, rows, found)
         return found
 
     def _scan_buffer(
@@ -64,7 +65,9 @@ class RawScanner:
     ) -> None:
         if not len(rows):
             return
-        order = rows[np.argsort(views[rows, 3], kind="stable")]
+        order = rows
+        if (np.diff(views[rows, 3]) < 0).any():
+            order = rows[np.argsort(views[rows, 3], kind="stable")]
         self._note_rows(data, order, views[order, 3].astype(np.int64), views[order, 0], found)
 
     def _scan_joined(self, texts: pl.Series, rows: npt.NDArray[np.intp], found: dict[int, set[int]]) -> None:
@@ -109,12 +112,14 @@ def _is_tidy(views: Views, sizes: Sequence[int]) -> bool:
     """Say whether texts lie side by side in their buffers (the same text twice is fine), with little between."""
     if not len(views) or max(sizes, default=0) >= _BLOCK:
         return False
-    order = np.lexsort((views[:, 3], views[:, 2]))
-    lengths, buffers, starts = (views[order, part].astype(np.int64) for part in (0, 2, 3))
-    same = (starts[1:] == starts[:-1]) & (lengths[1:] == lengths[:-1])
-    apart = starts[1:] >= starts[:-1] + lengths[:-1]
-    side_by_side = (buffers[1:] != buffers[:-1]) | same | apart
-    return bool(side_by_side.all()) and sum(sizes) <= _WASTE * int(lengths.sum())
+    lengths = views[:, 0].astype(np.int64)
+    starts = (views[:, 2].astype(np.int64) << 32) + views[:, 3]
+    if (np.diff(starts) < 0).any():
+        order = np.argsort(starts, kind="stable")
+        lengths, starts = lengths[order], starts[order]
+    gaps = np.diff(starts) - lengths[:-1]
+    same = (np.diff(starts) == 0) & (np.diff(lengths) == 0)
+    return bool(((gaps >= 0) | same).all()) and sum(sizes) <= _WASTE * int(lengths.sum())
 
 
 def _escaped(text: str) -> bytes:

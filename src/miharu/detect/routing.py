@@ -15,8 +15,12 @@ from miharu.detect.remembering import Budget, Remembered
 Routes: TypeAlias = tuple[int, ...]
 """Numbers of the routes a row belongs to."""
 
-_Cells: TypeAlias = tuple[str | None, ...]
+_Test: TypeAlias = tuple[str, tuple[str, ...], bool]
+_Passed: TypeAlias = frozenset[_Test]
+_VALUES = 200_000
+"""Values of tested columns that are remembered."""
 _COMBINATIONS = 20_000
+_NONE: _Passed = frozenset()
 
 
 class Router:
@@ -24,10 +28,19 @@ class Router:
 
     def __init__(self, routes: Sequence[RouteSpec]) -> None:
         self._routes = routes
-        conditions = [condition for route in routes for condition in route.conditions]
-        self._columns = sorted({test[0] for condition in conditions for tests in condition for test in tests})
+        tests = {
+            test
+            for route in routes
+            for condition in route.conditions
+            for conjunction in condition
+            for test in conjunction
+        }
+        self._columns = sorted({test[0] for test in tests})
+        self._tests = [[test for test in sorted(tests) if test[0] == column] for column in self._columns]
         self._hasher = RowHasher()
-        self._known: Remembered[_Cells, Routes] = Remembered(Budget(_COMBINATIONS))
+        values = Budget(_VALUES)
+        self._passed: list[Remembered[str, _Passed]] = [Remembered(values) for _ in self._columns]
+        self._known: Remembered[tuple[_Passed, ...], Routes] = Remembered(Budget(_COMBINATIONS))
 
     def split(self, batch: BatchColumns, height: int) -> dict[Routes, Rows]:
         """Return the rows of each combination of routes; rows of none are left out."""
@@ -38,36 +51,41 @@ class Router:
         keyed = {(place, 0): columns[name].texts for place, name in enumerate(self._columns) if name in columns}
         keys = self._hasher.keys(keyed, height)
         first, inverse = distinct(keys)
-        cells = [
-            columns[name].texts.gather(first).to_list() if name in columns else [None] * len(first)
-            for name in self._columns
+        passed = [
+            self._passed_by(place, columns[name].texts.gather(first).to_list())
+            if name in columns
+            else [_NONE] * len(first)
+            for place, name in enumerate(self._columns)
         ]
         numbers: dict[Routes, int] = {}
-        of_combination = [numbers.setdefault(self._routes_of(row), len(numbers)) for row in zip(*cells, strict=True)]
+        of_combination = [numbers.setdefault(self._routes_of(row), len(numbers)) for row in zip(*passed, strict=True)]
         of_row = np.array(of_combination, dtype=np.intp)[inverse]
         order = np.argsort(of_row, kind="stable").astype(np.uint32)
         ends = np.cumsum(np.bincount(of_row, minlength=len(numbers)))
         parts = np.split(order, ends[:-1])
         return {routes: parts[number] for routes, number in numbers.items() if routes}
 
-    def _routes_of(self, cells: _Cells) -> Routes:
-        routes = self._known.get(cells)
+    def _passed_by(self, place: int, values: Sequence[str | None]) -> list[_Passed]:
+        """Return which tests of a column each value passes."""
+        known = self._passed[place].young.get
+        return [_NONE if value is None else known(value) or self._test(place, value) for value in values]
+
+    def _test(self, place: int, value: str) -> _Passed:
+        folded = value.casefold()
+        passed = frozenset(
+            test for test in self._tests[place] if (folded.startswith(test[1]) if test[2] else folded in test[1])
+        )
+        self._passed[place].put(value, passed)
+        return passed
+
+    def _routes_of(self, passed: tuple[_Passed, ...]) -> Routes:
+        routes = self._known.get(passed)
         if routes is None:
-            row = dict(zip(self._columns, cells, strict=True))
-            routes = tuple(number for number, route in enumerate(self._routes) if _belongs(route, row))
-            self._known.put(cells, routes)
+            held = frozenset().union(*passed)
+            routes = tuple(number for number, route in enumerate(self._routes) if _belongs(route, held))
+            self._known.put(passed, routes)
         return routes
 
 
-def _belongs(route: RouteSpec, row: dict[str, str | None]) -> bool:
-    return all(
-        any(all(_holds(row[column], values, starts=starts) for column, values, starts in tests) for tests in condition)
-        for condition in route.conditions
-    )
-
-
-def _holds(value: str | None, wanted: tuple[str, ...], *, starts: bool) -> bool:
-    if value is None:
-        return False
-    folded = value.casefold()
-    return folded.startswith(wanted) if starts else folded in wanted
+def _belongs(route: RouteSpec, passed: _Passed) -> bool:
+    return all(any(passed.issuperset(tests) for tests in condition) for condition in route.conditions)

@@ -122,9 +122,7 @@ def duration(nanos: int) -> Conversion:
 
 def duration_clock(value: pl.Expr) -> pl.Expr:
     """Return `h:mm:ss` in nanoseconds; the hours may exceed a day."""
-    hours, minutes, seconds = (
-        value.str.extract(_CLOCK, group).cast(pl.Int64, strict=False) for group in (1, 2, 3)
-    )
+    hours, minutes, seconds = (value.str.extract(_CLOCK, group).cast(pl.Int64, strict=False) for group in (1, 2, 3))
     return (hours * 3600 + minutes * 60 + seconds) * _NANOS
 
 

@@ -24,8 +24,6 @@ def evaluate(series: pl.Series, expressions: Sequence[pl.Expr]) -> list[pl.Serie
     keys = series.unique()
     made = keys.to_frame().select(expressions)
     table = pl.DataFrame([keys.alias(_VALUE)]).with_row_index(_AT)
-    joined = series.alias(_VALUE).to_frame().join(
-        table, on=_VALUE, how="left", nulls_equal=True, maintain_order="left"
-    )
+    joined = series.alias(_VALUE).to_frame().join(table, on=_VALUE, how="left", nulls_equal=True, maintain_order="left")
     at = joined.get_column(_AT)
     return [column.gather(at) for column in made.get_columns()]

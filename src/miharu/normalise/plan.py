@@ -124,9 +124,7 @@ class Planner:
             self._conversions(schema),
         )
 
-    def _add_blocks(
-        self, schema: Schema, candidates: dict[str, list[pl.Expr]], remains: dict[str, Remains]
-    ) -> None:
+    def _add_blocks(self, schema: Schema, candidates: dict[str, list[pl.Expr]], remains: dict[str, Remains]) -> None:
         for number, when in reversed(list(enumerate(self._source.when))):
             flag = f"{WHEN}{number}"
             if flag not in schema:
@@ -159,9 +157,7 @@ class Planner:
                 targets = (*targets, "")
         remains[mapping.field] = Remains(mapping.field, targets, known.blocks)
 
-    def _add_declared(
-        self, schema: Schema, candidates: dict[str, list[pl.Expr]], remains: dict[str, Remains]
-    ) -> None:
+    def _add_declared(self, schema: Schema, candidates: dict[str, list[pl.Expr]], remains: dict[str, Remains]) -> None:
         """Give what a container keeps under a declared name its column, unless a map holds it unchanged."""
         containers = self._source.recognise.containers
         if not any(container in CONTAINER_NAMES for container in containers):

@@ -45,9 +45,7 @@ RELATED: Final[Mapping[str, tuple[str, ...]]] = {
         "observer.hostname",
     ),
     "related.hash": tuple(
-        f"{owner}.hash.{name}"
-        for owner in ("file", "process", "dll")
-        for name in ("md5", "sha1", "sha256", "sha512")
+        f"{owner}.hash.{name}" for owner in ("file", "process", "dll") for name in ("md5", "sha1", "sha256", "sha512")
     ),
 }
 """Which fields each `related.*` field gathers, in this order."""

@@ -165,9 +165,7 @@ class _Columns:
 
 def _literals(sources: Sequence[LogSource], name: str) -> list[str]:
     conditions = (one for source in sources for one in source.recognise.where)
-    return sorted(
-        {value for one in conditions if one.field == name and one.test in _LITERAL for value in one.values}
-    )
+    return sorted({value for one in conditions if one.field == name and one.test in _LITERAL for value in one.values})
 
 
 def _present(series: pl.Series, literals: list[str]) -> frozenset[str]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 
+from miharu.core.alert import Alert
 from miharu.respond import Session, regroup
 from miharu.store import Transaction
 
@@ -17,7 +18,7 @@ def write_alerts(transaction: Transaction, found: Sequence[Session], gap: timede
         groups[session.rule_id, session.entity].append(session)
     stored = transaction.live_alerts(groups)
     opened = 0
-    changed = []
+    changed: list[Alert] = []
     for key, new in groups.items():
         change = regroup(stored[key], new, gap)
         changed.extend(change.alerts)

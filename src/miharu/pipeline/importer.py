@@ -23,12 +23,13 @@ from miharu.detect import Detector
 from miharu.pipeline.alerting import write_alerts
 from miharu.pipeline.gathering import Span, Work, gather
 from miharu.pipeline.locking import one_at_a_time
-from miharu.pipeline.reading import ReadBatch, Reader, rows_per_path
+from miharu.pipeline.reading import Reader, rows_per_path
 from miharu.pipeline.replay import replays
 from miharu.pipeline.report import ImportReport, Progress, Silent
 from miharu.pipeline.survey import Seen, Surveyed, look, plan
 from miharu.pipeline.wiring import Lake
 from miharu.respond import Session, sessions
+from miharu.sources import Limits
 from miharu.store import Batch, Counts, Segment
 
 _IN_FLIGHT = 2
@@ -77,7 +78,7 @@ class Importer:
         began = time.monotonic()
         self._progress = progress or Silent()
         with one_at_a_time(self._settings.data):
-            found = look(paths, self._progress)
+            found = look(paths, self._progress, Limits(record=self._settings.max_record_bytes))
             blocked = self._replay(found)
             surveyed = plan(found, self._lake.state)
             self._read([each.work for each in surveyed if each.work is not None and each.file_key not in blocked])
@@ -87,9 +88,7 @@ class Importer:
         self._progress.planned(len(works), sum(work.size - work.begin for work in works))
         with self._settling():
             for group in gather(works, self._settings.batch_rows):
-                segments = [
-                    Segment(span.file_key, span.chunk.begin, span.chunk.end, span.completes) for span in group
-                ]
+                segments = [Segment(span.file_key, span.chunk.begin, span.chunk.end, span.completes) for span in group]
                 self._take(self._lake.state.begin_batch(segments), group)
 
     def _replay(self, found: Sequence[Seen]) -> set[str]:
@@ -135,7 +134,7 @@ class Importer:
                 sessions(findings, self._settings.session_gap),
                 findings.height,
                 rows_per_path(events),
-                sum(span.chunk.records[RECORD_RAW].bin.size().sum() for span in group),
+                sum(int(span.chunk.records[RECORD_RAW].bin.size().sum()) for span in group),
             )
         )
         while len(self._flights) > _IN_FLIGHT:
@@ -183,5 +182,3 @@ class Importer:
         self._report.files.sort(key=lambda report: report.path)
         self._report.seconds = seconds
         return self._report
-
-

@@ -14,7 +14,7 @@ from miharu.pipeline.gathering import Span
 from miharu.pipeline.reading import join
 from miharu.pipeline.report import Silent
 from miharu.pipeline.survey import Seen, files_by_key, look
-from miharu.sources import SourceFile
+from miharu.sources import DEFAULT_LIMITS, SourceFile
 from miharu.store import Batch, State
 
 _ALL_ROWS = 1_000_000
@@ -59,5 +59,5 @@ def _find_again(paths: Mapping[str, str], state: State) -> dict[str, SourceFile]
     """Look for files where they were seen last; a member of an archive is looked for in its archive."""
     outer = {Path(path.split(_MEMBER, 1)[0]) for path in paths.values()}
     there = sorted(path for path in outer if path.exists())
-    found = files_by_key(look(there, Silent()), state) if there else {}
+    found = files_by_key(look(there, Silent(), DEFAULT_LIMITS), state) if there else {}
     return {key: file for key, file in found.items() if key in paths}

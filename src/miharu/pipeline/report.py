@@ -80,4 +80,3 @@ class Silent:
 
     def advanced(self, size: int, events: int) -> None:
         """Say nothing."""
-

@@ -10,9 +10,7 @@ from miharu.pipeline.wiring import Lake
 from miharu.search import compile_search
 
 
-def search_events(
-    lake: Lake, text: str, *, start: datetime | None, end: datetime | None, limit: int
-) -> pl.DataFrame:
+def search_events(lake: Lake, text: str, *, start: datetime | None, end: datetime | None, limit: int) -> pl.DataFrame:
     """Run a search; events come newest first. Raises QueryError with the place of the fault."""
     query = compile_search(text, lake.store.columns("events"), start, end, limit)
     return lake.store.query(query.sql, query.params)

@@ -13,14 +13,19 @@ from miharu.core.settings import Settings
 from miharu.detect import Detector
 from miharu.pipeline.gathering import Work, gather
 from miharu.pipeline.reading import ReadBatch, Reader
-from miharu.sources import expand
+from miharu.sources import Limits, SourceFile, expand
 
 
 def read_paths(paths: Sequence[Path], reader: Reader, settings: Settings) -> Iterator[ReadBatch]:
     """Yield batches of everything under `paths`, in input order."""
-    works = (Work(file, file.scan(()).digest) for file in expand(paths))
+    works = (_whole(file) for file in expand(paths, Limits(record=settings.max_record_bytes)))
     for group in gather(works, settings.batch_rows):
         yield reader.read([span.chunk for span in group], system_clock())
+
+
+def _whole(file: SourceFile) -> Work:
+    scan = file.scan()
+    return Work(file, scan.digest, scan.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,7 @@ class Judged:
     findings: pl.DataFrame
 
 
-def judge_paths(
-    paths: Sequence[Path], reader: Reader, detector: Detector, settings: Settings
-) -> Iterator[Judged]:
+def judge_paths(paths: Sequence[Path], reader: Reader, detector: Detector, settings: Settings) -> Iterator[Judged]:
     """Yield batches with their findings."""
     for batch in read_paths(paths, reader, settings):
         yield Judged(batch, detector.run(batch.events))

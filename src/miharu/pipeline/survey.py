@@ -14,7 +14,7 @@ from pathlib import Path
 from miharu.core.columns import RECORD_OFFSET, RECORD_RAW
 from miharu.pipeline.gathering import Work
 from miharu.pipeline.report import FileReport, Progress
-from miharu.sources import Scan, SourceFile, expand
+from miharu.sources import Limits, Scan, SourceFile, expand
 from miharu.store import KnownContent, State, Transaction
 
 _LEAST_CONTENT = 16
@@ -39,10 +39,10 @@ class Surveyed:
     work: Work | None
 
 
-def look(paths: Sequence[Path], progress: Progress) -> list[Seen]:
+def look(paths: Sequence[Path], progress: Progress, limits: Limits) -> list[Seen]:
     """Find every file under `paths` and take its fingerprint, shortest content first."""
     found: list[Seen] = []
-    for file in expand(paths):
+    for file in expand(paths, limits):
         scan = file.scan()
         progress.surveyed(file.path, scan.size)
         found.append(Seen(file, scan))
@@ -99,9 +99,7 @@ def _same(scan: Scan, candidates: Sequence[KnownContent]) -> KnownContent | None
     return next((known for known in candidates if (known.digest, known.size) == (scan.digest, scan.size)), None)
 
 
-def _grown_from(
-    seen: Seen, candidates: Sequence[KnownContent], planned: Mapping[str, int]
-) -> KnownContent | None:
+def _grown_from(seen: Seen, candidates: Sequence[KnownContent], planned: Mapping[str, int]) -> KnownContent | None:
     """Return the longest known content that this one begins with and that nothing else has continued yet."""
     open_ended = [
         known

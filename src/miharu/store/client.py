@@ -215,7 +215,9 @@ class Store:
 
     def _missing(self, table: str, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the rows whose ids are not stored."""
-        if table == "events" or frame.is_empty():
+        if frame.is_empty():
+            return frame
+        if table == "events":
             return frame.filter(~pl.col("event.id").is_in(list(self.existing(frame))))
         key = IDENTITY[table]
         sql = f"SELECT DISTINCT `{key}` FROM {table} WHERE `{key}` IN (SELECT `{key}` FROM Python(given))"  # noqa: S608

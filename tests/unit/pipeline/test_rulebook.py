@@ -61,7 +61,7 @@ def test_a_broken_archive_leaves_what_was_there(tmp_path: Path) -> None:
         info.size = len(RULE)
         archive.addfile(info, io.BytesIO(RULE))
     done = import_rules(source, settings(tmp_path))
-    source.write_bytes(source.read_bytes()[:-20])
+    source.write_bytes(source.read_bytes()[:60])
     with pytest.raises(OperatorError, match="cannot be read as an archive"):
         import_rules(source, settings(tmp_path))
     assert (done.folder / "a.yml").read_bytes() == RULE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -81,8 +82,8 @@ def test_an_earlier_finding_gives_a_new_id_and_keeps_the_old_as_alias() -> None:
     seed=st.integers(0, 1_000_000),
 )
 def test_order_and_batches_of_arrival_do_not_matter(minutes: list[int], cuts: list[int], seed: int) -> None:
-    shuffled = random.Random(seed).sample(minutes, len(minutes))  # noqa: S311 - not for secrets
+    shuffled = random.Random(seed).sample(minutes, len(minutes))
     places = [0, *sorted(min(cut, len(shuffled)) for cut in cuts), len(shuffled)]
-    parts = [shuffled[a:b] for a, b in zip(places, places[1:], strict=False) if a < b]
+    parts = [shuffled[a:b] for a, b in pairwise(places) if a < b]
     live = {alert for alert in arrive(parts).values() if alert.state == "open"}
     assert live == set(arrive([sorted(minutes)]).values())
