@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
@@ -21,6 +24,21 @@ _GROUPS: Final = 1_000
 """Sets of routes that are kept; past that all are made anew."""
 _PATTERNS: Final = 1_000_000
 """Distinct sets of predicates, over all fields, that are kept."""
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hold back the garbage collector: judging makes many small objects that stay, and no cycles.
+
+    Its passes over all of them took a tenth of the time. Whoever found it on puts it on again.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class Detector:
@@ -49,8 +67,9 @@ class Detector:
         columns.read_leftovers({name for group, _ in split for name in group.columns})
         keywords = self._keywords(batch, columns, split)
         hits = Hits()
-        for (group, rows), held in zip(split, keywords, strict=True):
-            group.run(columns, rows, held, hits)
+        with _uncollected():
+            for (group, rows), held in zip(split, keywords, strict=True):
+                group.run(columns, rows, held, hits)
         return self._writer.findings(batch, hits)
 
     def explain(self, rule_id: str, event: pl.DataFrame) -> Explanation | None:

@@ -68,7 +68,9 @@ class Group:
         self._fields = sorted(frozenset().union(*(route.fields for route in self._routes)))
         self.columns = sorted({name for number in self._fields for name in plan.fields[number].columns})
         self._references = sorted(frozenset().union(*(route.references for route in self._routes)))
-        self._absent = frozenset().union(*(plan.matchers[number].patterns[0] for number in self._fields))
+        absent = {number: plan.matchers[number].patterns[0] for number in self._fields}
+        self._absent_of = {number: pattern for number, pattern in absent.items() if pattern}
+        self._absent = frozenset().union(*self._absent_of.values())
         self._known: Remembered[bytes, RowVerdict] = Remembered(plan.rows)
         self._rules_of: Remembered[_Pattern, _Numbers] = Remembered(plan.combinations)
 
@@ -134,7 +136,8 @@ class Group:
         held = [(slot[0], number) for slot, number in zip(slots, pattern, strict=True) if number]
         true = set(self._absent)
         for field_number, _ in held:
-            true.difference_update(matchers[field_number].patterns[0])
+            if field_number in self._absent_of:
+                true -= self._absent_of[field_number]
         true.update(keywords, *(matchers[field_number].patterns[number] for field_number, number in held))
         true.update(number for number, holds in zip(self._references, refers, strict=True) if holds)
         return tuple(dict.fromkeys(chain.from_iterable(route.index.holding(true) for route in self._routes)))

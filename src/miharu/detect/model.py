@@ -2,7 +2,8 @@
 
 A rule's condition is a tree of nodes whose leaves name predicates by number. A predicate is one test of one
 field; equal predicates of all rules share a number, so that each is judged once per distinct value.
-All of it is plain data: it is kept on disk as MessagePack.
+All of it is plain data, without cycles, so that the garbage collector need not look at it (`gc=False`); it is
+kept on disk as MessagePack.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Segments: TypeAlias = tuple[tuple[str | None, ...], ...]
 """A wildcard pattern cut at its `*`; within a segment None is `?`, one character."""
 
 
-class ValueTest(msgspec.Struct, frozen=True, array_like=True):
+class ValueTest(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One test of a value.
 
     `value` is the text, pattern, number or network wanted; of a regex `flags` are some of `ims`, of a field
@@ -40,7 +41,7 @@ class ValueTest(msgspec.Struct, frozen=True, array_like=True):
     flags: str = ""
 
 
-class Predicate(msgspec.Struct, frozen=True, array_like=True):
+class Predicate(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A test of a field (a number in `RuleSet.fields`); `other` is the field a reference is compared with."""
 
     field: int
@@ -48,39 +49,39 @@ class Predicate(msgspec.Struct, frozen=True, array_like=True):
     other: int = KEYWORDS
 
 
-class FieldColumns(msgspec.Struct, frozen=True, array_like=True):
+class FieldColumns(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Columns that hold a field: the first that is not null, or all of them where `every`."""
 
     columns: tuple[str, ...]
     every: bool = False
 
 
-class Leaf(msgspec.Struct, frozen=True, array_like=True, tag="leaf"):
+class Leaf(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="leaf"):
     """A predicate by number, and the name the rule gives its field (empty for a keyword)."""
 
     predicate: int
     name: str
 
 
-class AllOf(msgspec.Struct, frozen=True, array_like=True, tag="all"):
+class AllOf(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="all"):
     """Holds when every part does."""
 
     parts: tuple[Node, ...]
 
 
-class AnyOf(msgspec.Struct, frozen=True, array_like=True, tag="any"):
+class AnyOf(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="any"):
     """Holds when a part does."""
 
     parts: tuple[Node, ...]
 
 
-class Not(msgspec.Struct, frozen=True, array_like=True, tag="not"):
+class Not(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="not"):
     """Holds when its part does not."""
 
     part: Node
 
 
-class Named(msgspec.Struct, frozen=True, array_like=True, tag="named"):
+class Named(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="named"):
     """A selection under the name the rule gives it."""
 
     name: str
@@ -90,7 +91,7 @@ class Named(msgspec.Struct, frozen=True, array_like=True, tag="named"):
 Node: TypeAlias = Leaf | AllOf | AnyOf | Not | Named
 
 
-class Variant(msgspec.Struct, frozen=True, array_like=True):
+class Variant(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A rule's condition over the columns of one route; `fields` are the numbers it looks at."""
 
     route: int
@@ -99,7 +100,7 @@ class Variant(msgspec.Struct, frozen=True, array_like=True):
     entity: tuple[str, ...]
 
 
-class Rule(msgspec.Struct, frozen=True):
+class Rule(msgspec.Struct, frozen=True, gc=False):
     """A rule that can run. `hash` is that of its content; `line` where its document begins."""
 
     id: str
@@ -115,7 +116,7 @@ class Rule(msgspec.Struct, frozen=True):
     variants: tuple[Variant, ...]
 
 
-class RouteSpec(msgspec.Struct, frozen=True, array_like=True):
+class RouteSpec(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A logsource: `conditions` must all hold; each is alternatives of conjunctions of (column, values, starts)."""
 
     name: str

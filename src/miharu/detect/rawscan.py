@@ -49,7 +49,7 @@ class RawScanner:
             return {}
         views: Views = np.frombuffer(views_buffer, dtype=np.int32).reshape(-1, _VIEW_BYTES // 4)
         views = views[array.offset : array.offset + len(texts)]
-        rows = np.flatnonzero(texts.is_not_null().to_numpy())
+        rows = np.flatnonzero(texts.is_not_null().to_numpy()) if texts.null_count() else np.arange(len(texts))
         found: dict[int, set[int]] = defaultdict(set)
         long = rows[views[rows, 0] > _INLINE]
         if _is_tidy(views[long], [buffer.size for buffer in buffers]):
