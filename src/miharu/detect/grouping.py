@@ -85,9 +85,10 @@ class Group:
         verdicts = [known(name) for name in names]
         new = [number for number, verdict in enumerate(verdicts) if verdict is None]
         if new:
-            for number, verdict in zip(new, self._judge(cells, first[new]), strict=True):
+            judged = self._judge(cells, first[new])
+            for number, verdict in zip(new, judged, strict=True):
                 verdicts[number] = verdict
-                self._known.put(names[number], verdict)
+            self._known.put_all(zip([names[number] for number in new], judged, strict=True), len(new))
         found = [verdict or NOTHING for verdict in verdicts]
         _collect(found, inverse, rows, hits)
 
@@ -145,6 +146,9 @@ class Group:
     def _referred(self, number: int, cells: _Cells, texts: Mapping[Slot, list[str | None]], height: int) -> list[bool]:
         """Return row by row whether one field stands to another as a predicate wants."""
         predicate = self._plan.predicates[number]
+        held = {slot[0] for slot in texts}
+        if predicate.field not in held or predicate.other not in held:
+            return [False] * height
         left, right = (_values(cells, texts, field, height) for field in (predicate.field, predicate.other))
         return [_refers(predicate, ours, theirs) for ours, theirs in zip(left, right, strict=True)]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
+import numpy.ma  # Polars wants it with the first array; better now than within a batch
 import numpy.typing as npt
 import polars as pl
 

@@ -35,8 +35,8 @@ _LONGEST_KEPT: Final = 4_096
 Pattern: TypeAlias = frozenset[int]
 """Numbers of the predicates that hold."""
 
-_Check: TypeAlias = tuple[int, Callable[[str, str], bool] | None, str, bool]
-"""A literal's use: predicate, how a hit is confirmed (None: it is enough), wanted text, cased."""
+_Check: TypeAlias = tuple[int, Callable[[str, str], bool], str, bool]
+"""A literal's use where a hit is not enough: predicate, how it is confirmed, wanted text, cased."""
 
 
 class FieldMatcher:
@@ -54,6 +54,7 @@ class FieldMatcher:
         self._single: list[tuple[int, ValueTest]] = []
         self._always: list[int] = []
         self._when_empty: list[int] = []
+        self._enough: dict[str, list[int]] = defaultdict(list)
         self._checks: dict[str, list[_Check]] = defaultdict(list)
         self._regex_tests: dict[int, ValueTest] = {}
         self._judge = Judge()
@@ -62,10 +63,11 @@ class FieldMatcher:
             if predicate.test.op in ABSENT_OPS:
                 absent.append(number)
             self._sort(number, predicate.test)
-        self._literals = list(self._checks.items())
+        self._literals = engine.literals if engine else ()
+        self._sure = [self._enough[text] for text in self._literals]
+        self._doubtful = [self._checks[text] for text in self._literals]
         # Case folding may make a text up to three times as long.
         self._longest = 3 * max(map(len, (*self._exact, *self._exact_cased)), default=-1)
-        self._by_number = [self._checks[text] for text in engine.literals] if engine else []
         self._scanner = PatternScanner(engine.literal_database) if engine and engine.literal_database else None
         self._regexes = _Regexes(engine, self._regex_tests) if engine and engine.regexes else None
         self.patterns.append(frozenset(absent))
@@ -134,24 +136,32 @@ class FieldMatcher:
         return frozenset(found)
 
     def _find_literals(self, value: str, found: list[int]) -> None:
-        folded = value if value.isascii() and self._scanner is not None else value.casefold()
         if self._scanner is not None:
-            hits: Iterable[list[_Check]] = [self._by_number[hit] for hit in self._scanner.scan(folded.encode())]
+            # The database knows ASCII letters in any case: such a text need not be folded to be scanned.
+            scanned = value if value.isascii() else value.casefold()
+            hits: Iterable[int] = self._scanner.scan(scanned.encode())
         else:
-            hits = [checks for literal, checks in self._literals if literal in folded]
-        if folded is value and any(check[1] is not None for checks in hits for check in checks):
             folded = value.casefold()
-        for checks in hits:
-            for number, confirm, wanted, cased in checks:
-                if confirm is None or confirm(value if cased else folded, wanted):
-                    found.append(number)
+            hits = [place for place, literal in enumerate(self._literals) if literal in folded]
+        doubtful: list[_Check] = []
+        for hit in hits:
+            found += self._sure[hit]
+            doubtful += self._doubtful[hit]
+        if doubtful:
+            folded = value.casefold()
+            found += [
+                number for number, confirm, wanted, cased in doubtful if confirm(value if cased else folded, wanted)
+            ]
 
     def _sort(self, number: int, test: ValueTest) -> None:
         """Put a test where it is decided fastest."""
         literal = literal_of(test)
         if literal:
-            wanted = test.value if test.cased else literal
-            self._checks[literal].append((number, _confirmation(test), wanted, test.cased))
+            confirm = _confirmation(test)
+            if confirm is None:
+                self._enough[literal].append(number)
+            else:
+                self._checks[literal].append((number, confirm, test.value if test.cased else literal, test.cased))
         elif test.op == "equals":
             self._sort_exact(number, test)
         elif test.op == "regex":

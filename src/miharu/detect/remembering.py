@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -56,6 +56,11 @@ class Remembered(Generic[Key, Item]):
         """Remember `item` under `key`."""
         self._budget.spend(weight)
         self.young[key] = item
+
+    def put_all(self, items: Iterable[tuple[Key, Item]], count: int) -> None:
+        """Remember `count` items that weigh one each."""
+        self._budget.spend(count)
+        self.young.update(items)
 
     def age(self) -> None:
         """Forget the old generation, and make the young one old."""
