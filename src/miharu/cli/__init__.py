@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from miharu.cli.app import make_app
-from miharu.core.errors import EXIT_DONE, MiharuError
+from miharu.core.errors import EXIT_DONE, MiharuError, QueryError
 
 _INTERRUPTED = 130
 
@@ -15,7 +15,7 @@ def main() -> None:
     try:
         make_app()(standalone_mode=True)
     except MiharuError as error:
-        sys.stderr.write(f"miharu: {error}\n")
+        sys.stderr.write(f"miharu: {_sentence(error)}\n")
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): that is its right, not a fault.
@@ -23,3 +23,10 @@ def main() -> None:
         sys.exit(EXIT_DONE)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+
+
+def _sentence(error: MiharuError) -> str:
+    text = str(error)
+    if isinstance(error, QueryError) and error.hint and error.hint not in text:
+        return f"{text} {error.hint[:1].upper()}{error.hint[1:]}."
+    return text

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import orjson
 import polars as pl
 import typer
+from rich import box
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -24,7 +25,7 @@ from miharu.pipeline import Casefile, Evidence, load_ruleset, open_case, open_la
 app = typer.Typer(help="Alerts: list them, most severe first; show why one was raised.", no_args_is_help=True)
 
 _STYLES = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan"}
-_ID_SHOWN = 12
+_ID_SHOWN = 8
 _RAW_SHOWN = 2_000
 
 
@@ -62,9 +63,10 @@ def _write(here: Context, alerts: list[Alert], limit: int, row_format: RowFormat
             flat = [row | {"entity": orjson.dumps(row["entity"]).decode()} for row in rows]
             write_rows(pl.DataFrame(flat), shown, sys.stdout)
         return
-    table = Table(header_style="bold")
-    for name in ("level", "alert", "rule", "entity", "findings", "first", "last"):
-        table.add_column(name, justify="right" if name == "findings" else "left", overflow="fold")
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("level", "alert", "rule", "entity", "hits", "last"):
+        whole = name in {"level", "alert", "last"}
+        table.add_column(name, justify="right" if name == "hits" else "left", overflow="fold", no_wrap=whole)
     for alert in alerts[:limit]:
         table.add_row(
             Text(alert.rule_level, style=_STYLES.get(alert.rule_level, "")),
@@ -72,7 +74,6 @@ def _write(here: Context, alerts: list[Alert], limit: int, row_format: RowFormat
             Text(alert.rule_name),
             Text(_entity(alert.entity)),
             f"{alert.count:,}",
-            _short(alert.first),
             _short(alert.last),
         )
     console = Console(file=sys.stdout)
@@ -143,7 +144,7 @@ def _tree(node: Explanation, parent: Tree | None = None) -> Tree:
 
 
 def _entity(text: str) -> str:
-    return ", ".join(f"{name}={value}" for name, value in orjson.loads(text or "{}").items()) or "-"
+    return ", ".join(str(value) for value in orjson.loads(text or "{}").values()) or "-"
 
 
 def _short(instant: Any) -> str:

@@ -15,7 +15,7 @@ from miharu.detect.explaining import Explainer, Explanation
 from miharu.detect.findings import FindingWriter, no_findings
 from miharu.detect.grouping import Group, Hits
 from miharu.detect.hashing import RowHasher
-from miharu.detect.keywords import EventValues, KeywordSearch
+from miharu.detect.keywords import EventValues, KeywordSearch, RawTexts, spelling_scanner
 from miharu.detect.model import RuleSet
 from miharu.detect.plan import make_plan
 from miharu.detect.routing import Router, Routes
@@ -51,6 +51,7 @@ class Detector:
         self._hasher = RowHasher()
         self._writer = FindingWriter(ruleset.rules)
         self._groups: dict[Routes, Group] = {}
+        self._spelling = spelling_scanner()
         self._searches = {
             number: KeywordSearch({keyword: ruleset.predicates[keyword] for keyword in route.keywords})
             for number, route in enumerate(self._plan.routes)
@@ -96,12 +97,14 @@ class Detector:
     ) -> list[dict[int, frozenset[int]]]:
         """Return the keyword predicates that hold, for each group by place in its rows; one scan per route."""
         found: list[dict[int, frozenset[int]]] = [{} for _ in split]
-        values = EventValues(batch, columns)
-        for route, search in self._searches.items():
+        searched = {route for group, _ in split for route in group.routes} & self._searches.keys()
+        if not searched:
+            return found
+        values, raw = EventValues(batch, columns), RawTexts(batch, self._spelling)
+        for route in sorted(searched):
+            search = self._searches[route]
             groups = [number for number, (group, _) in enumerate(split) if route in group.routes]
-            if not groups:
-                continue
-            candidates = search.candidates(batch, np.sort(np.concatenate([split[number][1] for number in groups])))
+            candidates = search.candidates(raw, np.sort(np.concatenate([split[number][1] for number in groups])))
             for number in groups if candidates else ():
                 rows = split[number][1]
                 for place in np.flatnonzero(np.isin(rows, list(candidates))).tolist():

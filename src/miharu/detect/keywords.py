@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import orjson
 import polars as pl
 
@@ -24,8 +25,9 @@ from miharu.detect.model import Predicate, ValueTest
 from miharu.detect.rawscan import RawScanner
 
 _RUN: Final = re.compile(r"[a-z0-9 ._:;,()@#$%*=!?\[\]{}|~^-]+", re.ASCII)
-_SPELLED: Final = (rb"\\u00(3[0-9]|[46][1-9a-f]|[57][0-9a])", rb"&#(x[0-9a-f]+|[0-9]+);")
-"""Letters and digits spelled by number in JSON and XML."""
+_SPELLING: Final = ("\\u00", "&#")
+_SPELLED: Final = re.compile(rb"\\u00(3[0-9]|[46][1-9a-f]|[57][0-9a])|&#(x[0-9a-f]+|[0-9]+);", re.IGNORECASE)
+"""A letter or digit spelled by number in JSON or XML."""
 _SKIPPED: Final = ("record.", "event.id", "event.created", "event.ingested", "event.dataset", "log.", "@timestamp")
 
 _BEGINNING: Final = re.compile(r"[:;,()@#$%=!?\[\]{}|~^_]+")
@@ -58,25 +60,20 @@ class KeywordSearch:
         self._unscanned = frozenset(unscanned)
         fragments = _covering(list(runs))
         self._by_hit = [frozenset(number for run in found for number in runs[run]) for found in fragments.values()]
-        self._by_hit += [frozenset(self._keywords)] * len(_SPELLED)
-        self._scanner = RawScanner(list(fragments), _SPELLED)
+        self._scanner = RawScanner(list(fragments)) if fragments else None
         self._judge = Judge()
 
-    def candidates(self, batch: pl.DataFrame, rows: Rows) -> Candidates:
+    def candidates(self, raw: RawTexts, rows: Rows) -> Candidates:
         """Return which predicates may hold for which of `rows`."""
         every = frozenset(self._keywords)
-        if EVENT_ORIGINAL not in batch.columns:
+        if raw.texts is None:
             return dict.fromkeys(rows.tolist(), every)
-        originals = batch.get_column(EVENT_ORIGINAL)
-        if len(rows) < len(batch):
-            originals = originals.gather(rows)
-        originals = originals.cast(pl.Binary)
         found: dict[int, frozenset[int]] = dict.fromkeys(rows.tolist(), self._unscanned) if self._unscanned else {}
-        for place, hits in self._scanner.scan(originals).items():
+        texts = raw.texts if len(rows) == len(raw.texts) else raw.texts.gather(rows)
+        for place, hits in self._scanner.scan(texts).items() if self._scanner else ():
             row = int(rows[place])
             found[row] = found.get(row, self._unscanned).union(*(self._by_hit[hit] for hit in hits))
-        for place in originals.is_null().arg_true().to_list() if originals.null_count() else ():
-            found[int(rows[place])] = every
+        found.update(dict.fromkeys(rows[np.isin(rows, raw.unsure)].tolist() if len(raw.unsure) else (), every))
         return found
 
     def decide(self, row: int, candidates: frozenset[int], values: EventValues) -> frozenset[int]:
@@ -89,6 +86,23 @@ class KeywordSearch:
             told = values.columns(row)
             holding |= {number for number in open_ if self._judge.holds(self._keywords[number].test, told)}
         return frozenset(holding)
+
+
+class RawTexts:
+    """The raw texts of a batch; `unsure` are rows whose raw text cannot tell which keywords it holds."""
+
+    def __init__(self, batch: pl.DataFrame, spelling: RawScanner) -> None:
+        self.texts = batch.get_column(EVENT_ORIGINAL).cast(pl.Binary) if EVENT_ORIGINAL in batch.columns else None
+        self.unsure: Sequence[int] = []
+        if self.texts is not None:
+            spelled = [row for row in sorted(spelling.scan(self.texts)) if _SPELLED.search(self.texts[row])]
+            nulls = self.texts.is_null().arg_true().to_list() if self.texts.null_count() else []
+            self.unsure = [*spelled, *nulls]
+
+
+def spelling_scanner() -> RawScanner:
+    """Return the scanner that `RawTexts` needs; it serves any number of batches."""
+    return RawScanner(_SPELLING)
 
 
 class EventValues:

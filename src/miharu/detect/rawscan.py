@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-_WASTE: Final = 2
+_WASTE: Final = 8
 """Buffers that hold more than this many times the texts' own bytes are copied together first."""
 _BLOCK: Final = 1 << 30
 _INLINE: Final = 12
@@ -27,16 +27,17 @@ Views = npt.NDArray[np.int32]
 
 
 class RawScanner:
-    """Looks for literals and patterns (Hyperscan's syntax, numbered after the literals)."""
+    """Looks for literals, without regard to the case of ASCII letters."""
 
-    def __init__(self, literals: Sequence[str], patterns: Sequence[bytes] = ()) -> None:
-        expressions = [*(_escaped(text) for text in literals), *patterns]
+    def __init__(self, literals: Sequence[str]) -> None:
+        expressions = [text.encode() for text in literals]
         self._database: Any = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self._database.compile(
             expressions=expressions,
             ids=list(range(len(expressions))),
             elements=len(expressions),
             flags=hyperscan.HS_FLAG_CASELESS,
+            literal=True,
         )
         self._scratch: Any = hyperscan.Scratch(self._database)
         self._hits: set[tuple[int, int]] = set()
@@ -120,7 +121,3 @@ def _is_tidy(views: Views, sizes: Sequence[int]) -> bool:
     gaps = np.diff(starts) - lengths[:-1]
     same = (np.diff(starts) == 0) & (np.diff(lengths) == 0)
     return bool(((gaps >= 0) | same).all()) and sum(sizes) <= _WASTE * int(lengths.sum())
-
-
-def _escaped(text: str) -> bytes:
-    return b"".join(b"\\x%02x" % byte for byte in text.encode())
