@@ -91,11 +91,17 @@ def replace_lines(
     return new_starts[order], new_stops[order], new_afters[order]
 
 
-def hold_markup(data: bytes, starts: Positions, stops: Positions) -> int:
-    """Return how many of the lines can be decided on: not the declaration or root at the end of a window."""
+def hold_markup(data: bytes, starts: Positions, stops: Positions, floor: int) -> int:
+    """Return how many of the lines can be decided on: not the declaration or root at the end of a window.
+
+    Before `floor`, the end of the last event, everything is decided.
+    """
     count = len(starts)
     for index in range(len(starts) - 1, -1, -1):
-        line = data[starts[index] : min(int(stops[index]), int(starts[index]) + _NEAR)].strip(BLANK)
+        if stops[index] <= floor:
+            return count
+        start = max(int(starts[index]), floor)
+        line = data[start : min(int(stops[index]), start + _NEAR)].strip(BLANK)
         if line and not line.startswith(_MARKUP_BEGINS):
             return count
         if line:

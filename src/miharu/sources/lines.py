@@ -67,9 +67,10 @@ class LineCutter:
         starts, stops, afters = spans
         count = int(np.searchsorted(afters, used, side="right"))
         if not window.final:
-            decided = hold_markup(data, starts[:count], stops[:count])
+            floor = events[-1].after if events else 0
+            decided = hold_markup(data, starts[:count], stops[:count], floor)
             if decided < count:
-                used = max(int(starts[decided]), events[-1].after if events else 0)
+                used = max(int(starts[decided]), floor)
                 count = int(np.searchsorted(afters, used, side="right"))
         spans = starts[:count], stops[:count], afters[:count]
         return (replace_lines(spans, events) if events else spans), used
