@@ -62,11 +62,11 @@ class BatchColumns:
     def at(self, names: Iterable[str], rows: Rows) -> dict[str, TextColumn]:
         """Return the columns that have a value in any of `rows`, cut to these rows."""
         held = {name: column for name in names if (column := self.whole(name)) is not None}
-        return held if len(rows) == len(self._batch) else _cut(held, rows)
+        return held if len(rows) == len(self._batch) else cut(held, rows)
 
 
-def _cut(columns: dict[str, TextColumn], rows: Rows) -> dict[str, TextColumn]:
-    """Cut columns to rows in one step; those without a value there are left out."""
+def cut(columns: dict[str, TextColumn], rows: npt.NDArray[Any]) -> dict[str, TextColumn]:
+    """Return columns cut to rows in one step; those without a value there are left out."""
     if not columns:
         return {}
     frame = pl.DataFrame([column.texts.alias(name) for name, column in columns.items()])[rows]
@@ -138,7 +138,7 @@ def as_lists(column: TextColumn) -> TextColumn:
 
 def first_of(columns: Sequence[TextColumn]) -> TextColumn:
     """Return, row by row, the first column that is not null."""
-    if len(columns) == 1:
+    if len(columns) == 1 or not columns[0].texts.null_count():
         return columns[0]
     lists = any(column.lists for column in columns)
     texts = [(as_lists(column) if lists else column).texts for column in columns]

@@ -15,13 +15,15 @@ from miharu.detect.explaining import Explainer, Explanation
 from miharu.detect.findings import FindingWriter, no_findings
 from miharu.detect.grouping import Group, Hits
 from miharu.detect.hashing import RowHasher
-from miharu.detect.keywords import EventValues, KeywordSearch, RawTexts, spelling_scanner
+from miharu.detect.keywords import EventValues, KeywordSearch, RawTexts, Scanners
 from miharu.detect.model import RuleSet
 from miharu.detect.plan import make_plan
 from miharu.detect.routing import Router, Routes
 
 _GROUPS: Final = 1_000
 """Sets of routes that are kept; past that all are made anew."""
+_WIDE: Final = 4
+"""A route that has at least one in this many rows of a batch is searched for in all of them at once."""
 _PATTERNS: Final = 1_000_000
 """Distinct sets of predicates, over all fields, that are kept."""
 
@@ -51,7 +53,7 @@ class Detector:
         self._hasher = RowHasher()
         self._writer = FindingWriter(ruleset.rules)
         self._groups: dict[Routes, Group] = {}
-        self._spelling = spelling_scanner()
+        self._scanners = Scanners()
         self._searches = {
             number: KeywordSearch({keyword: ruleset.predicates[keyword] for keyword in route.keywords})
             for number, route in enumerate(self._plan.routes)
@@ -62,16 +64,19 @@ class Detector:
         """Return the findings of a batch (`FINDING_SCHEMA`), in the order of its rows."""
         if batch.is_empty() or not self._ruleset.rules:
             return no_findings()
+        with _uncollected():
+            return self._writer.findings(batch, self._judge(batch))
+
+    def _judge(self, batch: pl.DataFrame) -> Hits:
         self._forget_when_full()
         columns = BatchColumns(batch)
         split = [(self._group(routes), rows) for routes, rows in self._router.split(columns, len(batch)).items()]
         columns.read_leftovers({name for group, _ in split for name in group.columns})
         keywords = self._keywords(batch, columns, split)
         hits = Hits()
-        with _uncollected():
-            for (group, rows), held in zip(split, keywords, strict=True):
-                group.run(columns, rows, held, hits)
-        return self._writer.findings(batch, hits)
+        for (group, rows), held in zip(split, keywords, strict=True):
+            group.run(columns, rows, held, hits)
+        return hits
 
     def explain(self, rule_id: str, event: pl.DataFrame) -> Explanation | None:
         """Return why a rule holds for an event (a batch of one row) or not; None where no such rule runs.
@@ -100,11 +105,17 @@ class Detector:
         searched = {route for group, _ in split for route in group.routes} & self._searches.keys()
         if not searched:
             return found
-        values, raw = EventValues(batch, columns), RawTexts(batch, self._spelling)
+        rows_of = {
+            route: np.sort(np.concatenate([rows for group, rows in split if route in group.routes]))
+            for route in searched
+        }
+        wide = [route for route in searched if len(rows_of[route]) * _WIDE >= len(batch)]
+        raw = RawTexts(batch, (text for route in wide for text in self._searches[route].fragments), self._scanners)
+        values = EventValues(batch, columns)
         for route in sorted(searched):
             search = self._searches[route]
             groups = [number for number, (group, _) in enumerate(split) if route in group.routes]
-            candidates = search.candidates(raw, np.sort(np.concatenate([split[number][1] for number in groups])))
+            candidates = search.candidates(raw, rows_of[route])
             for number in groups if candidates else ():
                 rows = split[number][1]
                 for place in np.flatnonzero(np.isin(rows, list(candidates))).tolist():

@@ -8,20 +8,25 @@ from itertools import chain, repeat
 from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import polars as pl
 
-from miharu.detect.columns import BatchColumns, Rows, TextColumn, first_of
+from miharu.detect.columns import BatchColumns, Rows, TextColumn, cut, first_of
 from miharu.detect.hashing import RowHasher, distinct
 from miharu.detect.judging import text_holds
-from miharu.detect.model import KEYWORDS, Predicate, keyword_text
+from miharu.detect.model import Predicate, keyword_text
 from miharu.detect.plan import Plan
 from miharu.detect.remembering import Remembered
 
 Item = TypeVar("Item")
 
+_KEYWORD_COLUMN: Final = "keywords"
+
 Slot: TypeAlias = tuple[int, int]
 """A field by number and, where all of its columns count, which of them."""
+
+Places: TypeAlias = npt.NDArray[np.intp]
 
 _Numbers: TypeAlias = tuple[int, ...]
 _Pattern: TypeAlias = tuple[tuple[Slot, ...], frozenset[int], tuple[bool, ...], _Numbers]
@@ -50,11 +55,11 @@ class Hits:
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """What the rows of one batch have in the group's columns, and which keywords they hold."""
+    """What some rows have in the group's columns and slots, and which keywords each of them holds."""
 
     columns: Mapping[str, TextColumn]
     slots: Mapping[Slot, TextColumn]
-    keywords: Mapping[int, frozenset[int]]
+    keywords: Sequence[frozenset[int]]
 
 
 class Group:
@@ -76,24 +81,26 @@ class Group:
 
     def run(self, columns: BatchColumns, rows: Rows, keywords: Mapping[int, frozenset[int]], hits: Hits) -> None:
         """Add to `hits` what holds for `rows` of the batch; `keywords` are those that hold, by place in `rows`."""
-        cells = self._cells(columns, rows, keywords)
-        keyed = {slot: column.texts for slot, column in cells.slots.items()} | _keyword_column(cells, len(rows))
-        keys = self._hasher.keys(keyed, len(rows))
+        present = columns.at(self.columns, rows)
+        keyed = {name: column.texts for name, column in present.items()}
+        keys = self._hasher.keys(keyed | _keyword_column(keywords, len(rows)), len(rows))
         first, inverse = distinct(keys)
         names: list[bytes] = keys[first].tolist()
         known = self._known.get
         verdicts = [known(name) for name in names]
         new = [number for number, verdict in enumerate(verdicts) if verdict is None]
         if new:
-            judged = self._judge(cells, first[new])
+            places = first[new]
+            judged = self._judge(self._cells(cut(present, places), keywords, places))
             for number, verdict in zip(new, judged, strict=True):
                 verdicts[number] = verdict
             self._known.put_all(zip([names[number] for number in new], judged, strict=True), len(new))
         found = [verdict or NOTHING for verdict in verdicts]
         _collect(found, inverse, rows, hits)
 
-    def _cells(self, columns: BatchColumns, rows: Rows, keywords: Mapping[int, frozenset[int]]) -> _Cells:
-        present = columns.at(self.columns, rows)
+    def _cells(
+        self, present: Mapping[str, TextColumn], keywords: Mapping[int, frozenset[int]], places: Places
+    ) -> _Cells:
         slots: dict[Slot, TextColumn] = {}
         for number in self._fields:
             spec = self._plan.fields[number]
@@ -102,29 +109,21 @@ class Group:
                 slots.update({(number, place): column for place, column in held})
             elif held:
                 slots[number, 0] = first_of([column for _, column in held])
-        return _Cells(present, slots, keywords)
+        return _Cells(present, slots, [keywords.get(place, frozenset()) for place in places.tolist()])
 
-    def _judge(self, cells: _Cells, places: np.ndarray[tuple[int], np.dtype[np.intp]]) -> list[RowVerdict]:
+    def _judge(self, cells: _Cells) -> list[RowVerdict]:
         """Return the verdicts of rows never seen before."""
-        slots = tuple(cells.slots)
-        frame = pl.DataFrame([column.texts.alias(str(slot)) for slot, column in cells.slots.items()])
-        cut = frame[places].get_columns() if slots else []
-        texts = {slot: column.to_list() for slot, column in zip(slots, cut, strict=True)}
-        numbers: list[list[int]] = []
-        for slot in slots:
-            matcher = self._plan.matchers[slot[0]]
-            numbers.append((matcher.list_numbers if cells.slots[slot].lists else matcher.numbers)(texts[slot]))
-        at = places.tolist()
-        referred = [self._referred(number, cells, texts, len(at)) for number in self._references]
-        keywords = [cells.keywords.get(place, frozenset()) for place in at]
+        slots, height = tuple(cells.slots), len(cells.keywords)
+        numbers = [self._plan.matchers[slot[0]].numbers(column) for slot, column in cells.slots.items()]
+        referred = [self._referred(number, cells.slots, height) for number in self._references]
         verdicts: list[RowVerdict] = []
-        for place, keys, refers, pattern in zip(
-            at, keywords, _across(referred, len(at)), _across(numbers, len(at)), strict=True
+        for place, (keywords, refers, pattern) in enumerate(
+            zip(cells.keywords, _across(referred, height), _across(numbers, height), strict=True)
         ):
-            known = (slots, keys, refers, pattern)
+            known = (slots, keywords, refers, pattern)
             rules = self._rules_of.get(known)
             if rules is None:
-                rules = self._holding(slots, keys, refers, pattern)
+                rules = self._holding(slots, keywords, refers, pattern)
                 self._rules_of.put(known, rules)
             verdicts.append(self._verdict(rules, cells, place) if rules else NOTHING)
         return verdicts
@@ -143,13 +142,13 @@ class Group:
         true.update(number for number, holds in zip(self._references, refers, strict=True) if holds)
         return tuple(dict.fromkeys(chain.from_iterable(route.index.holding(true) for route in self._routes)))
 
-    def _referred(self, number: int, cells: _Cells, texts: Mapping[Slot, list[str | None]], height: int) -> list[bool]:
+    def _referred(self, number: int, slots: Mapping[Slot, TextColumn], height: int) -> list[bool]:
         """Return row by row whether one field stands to another as a predicate wants."""
         predicate = self._plan.predicates[number]
-        held = {slot[0] for slot in texts}
+        held = {slot[0] for slot in slots}
         if predicate.field not in held or predicate.other not in held:
             return [False] * height
-        left, right = (_values(cells, texts, field, height) for field in (predicate.field, predicate.other))
+        left, right = (_values(slots, field, height) for field in (predicate.field, predicate.other))
         return [_refers(predicate, ours, theirs) for ours, theirs in zip(left, right, strict=True)]
 
     def _verdict(self, rules: _Numbers, cells: _Cells, place: int) -> RowVerdict:
@@ -166,7 +165,7 @@ class Group:
                     values[name] = orjson.loads(text) if column.lists else text
                     if not spec.every:
                         break
-        if wanted := [self._plan.predicates[number].test for number in sorted(cells.keywords.get(place, ()))]:
+        if wanted := [self._plan.predicates[number].test for number in sorted(cells.keywords[place])]:
             values["keywords"] = [keyword_text(test) for test in wanted]
         return orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
 
@@ -176,22 +175,22 @@ def _across(columns: Sequence[list[Item]], height: int) -> Iterator[tuple[Item, 
     return zip(*columns, strict=True) if columns else repeat((), height)
 
 
-def _keyword_column(cells: _Cells, height: int) -> dict[Slot, pl.Series]:
-    if not cells.keywords:
+def _keyword_column(keywords: Mapping[int, frozenset[int]], height: int) -> dict[str, pl.Series]:
+    if not keywords:
         return {}
     texts: list[str | None] = [None] * height
-    for place, numbers in cells.keywords.items():
+    for place, numbers in keywords.items():
         texts[place] = repr(sorted(numbers))
-    return {(KEYWORDS, 0): pl.Series(texts, dtype=pl.String)}
+    return {_KEYWORD_COLUMN: pl.Series(texts, dtype=pl.String)}
 
 
-def _values(cells: _Cells, texts: Mapping[Slot, list[str | None]], field: int, height: int) -> list[list[str]]:
+def _values(slots: Mapping[Slot, TextColumn], field: int, height: int) -> list[list[str]]:
     found: list[list[str]] = [[] for _ in range(height)]
-    for slot, column in texts.items():
+    for slot, column in slots.items():
         if slot[0] == field:
-            for place, text in enumerate(column):
+            for place, text in enumerate(column.texts.to_list()):
                 if text is not None:
-                    found[place] += orjson.loads(text) if cells.slots[slot].lists else [text]
+                    found[place] += orjson.loads(text) if column.lists else [text]
     return found
 
 
@@ -200,9 +199,7 @@ def _refers(predicate: Predicate, ours: Sequence[str], theirs: Sequence[str]) ->
     return any(text_holds(test.flags, our, their, cased=test.cased) for our in ours for their in theirs)
 
 
-def _collect(
-    verdicts: Sequence[RowVerdict], inverse: np.ndarray[tuple[int], np.dtype[np.intp]], rows: Rows, hits: Hits
-) -> None:
+def _collect(verdicts: Sequence[RowVerdict], inverse: Places, rows: Rows, hits: Hits) -> None:
     """Add the rows of every verdict that names a rule."""
     counts = np.array([len(verdict.rules) for verdict in verdicts], dtype=np.intp)
     if not counts.any():

@@ -7,8 +7,8 @@ always looked at.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from miharu.detect.model import AllOf, AnyOf, Leaf, Named, Node, Not, Op, Predicate
@@ -30,9 +30,11 @@ class RouteIndex:
     def __init__(self, conditions: Sequence[tuple[int, Node]], predicates: Sequence[Predicate]) -> None:
         self._always: list[tuple[int, Holds]] = []
         self._by_key: dict[int, list[tuple[int, Holds]]] = defaultdict(list)
+        uses = Counter(predicate for _, condition in conditions for predicate in leaves(condition))
+        costs = {number: _cost(predicates[number]) * count**0.5 for number, count in uses.items()}
         for number, condition in conditions:
             entry = (number, compiled(condition))
-            keys = _keys(condition, predicates)
+            keys = _keys(condition, costs)
             if keys is None:
                 self._always.append(entry)
                 continue
@@ -46,6 +48,18 @@ class RouteIndex:
         for predicate in self._all_keys & true:
             candidates.update(self._by_key[predicate])
         return [number for number, holds in candidates.items() if holds(true)]
+
+
+def leaves(node: Node) -> Iterator[int]:
+    """Yield the predicates of a condition."""
+    match node:
+        case Leaf():
+            yield node.predicate
+        case Named() | Not():
+            yield from leaves(node.part)
+        case AllOf() | AnyOf():
+            for part in node.parts:
+                yield from leaves(part)
 
 
 def compiled(node: Node) -> Holds:
@@ -82,20 +96,20 @@ def _any_of(leaves: frozenset[int], others: list[Holds]) -> Holds:
     return lambda true: not leaves.isdisjoint(true) or any(holds(true) for holds in others)
 
 
-def _keys(node: Node, predicates: Sequence[Predicate]) -> tuple[frozenset[int], float] | None:
+def _keys(node: Node, costs: Mapping[int, float]) -> tuple[frozenset[int], float] | None:
     """Return predicates of which one must be true for the node to be, and how common they may be."""
     match node:
         case Leaf():
-            return frozenset({node.predicate}), _cost(predicates[node.predicate])
+            return frozenset({node.predicate}), costs[node.predicate]
         case Named():
-            return _keys(node.part, predicates)
+            return _keys(node.part, costs)
         case Not():
             return None
         case AllOf():
-            found = [keys for part in node.parts if (keys := _keys(part, predicates)) is not None]
+            found = [keys for part in node.parts if (keys := _keys(part, costs)) is not None]
             return min(found, key=lambda keys: keys[1], default=None)
         case AnyOf():
-            choices = [_keys(part, predicates) for part in node.parts]
+            choices = [_keys(part, costs) for part in node.parts]
             known = [keys for keys in choices if keys is not None]
             if len(known) < len(choices):
                 return None
@@ -103,6 +117,7 @@ def _keys(node: Node, predicates: Sequence[Predicate]) -> tuple[frozenset[int], 
 
 
 def _cost(predicate: Predicate) -> float:
+    """Return how common a predicate may be; what many rules of a route test is taken to be commoner still."""
     test = predicate.test
     length = len(test.value) or max((len(part) for segment in test.segments for part in segment if part), default=1)
     return _COSTS.get(test.op, _COST_ELSE) * (1 + _SHORT / max(1, length))

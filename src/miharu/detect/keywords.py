@@ -9,7 +9,7 @@ the values. Raw texts that spell letters by number (`\u0041`, `&#65;`) are alway
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,8 +31,9 @@ _SPELLED: Final = re.compile(rb"\\u00(3[0-9]|[46][1-9a-f]|[57][0-9a])|&#(x[0-9a-
 _SKIPPED: Final = ("record.", "event.id", "event.created", "event.ingested", "event.dataset", "log.", "@timestamp")
 
 _BEGINNING: Final = re.compile(r"[:;,()@#$%=!?\[\]{}|~^_]+")
+_SCANNERS: Final = 200
 _SHORTEST: Final = 6
-_PART: Final = 0.4
+_PART: Final = 0.3
 
 Candidates = Mapping[int, frozenset[int]]
 """Keyword predicates that may hold, by row of the batch; other rows hold none."""
@@ -58,10 +59,16 @@ class KeywordSearch:
             self._keywords[number] = _Keyword(predicate.test, bool(run) and run == literal)
             (runs.setdefault(run, []) if run else unscanned).append(number)
         self._unscanned = frozenset(unscanned)
-        fragments = _covering(list(runs))
-        self._by_hit = [frozenset(number for run in found for number in runs[run]) for found in fragments.values()]
-        self._scanner = RawScanner(list(fragments)) if fragments else None
+        self._fragments = {
+            fragment: frozenset(number for run in covered for number in runs[run])
+            for fragment, covered in _covering(list(runs)).items()
+        }
         self._judge = Judge()
+
+    @property
+    def fragments(self) -> tuple[str, ...]:
+        """Return texts of which one must stand in the raw text for a keyword to hold."""
+        return tuple(self._fragments)
 
     def candidates(self, raw: RawTexts, rows: Rows) -> Candidates:
         """Return which predicates may hold for which of `rows`."""
@@ -69,11 +76,9 @@ class KeywordSearch:
         if raw.texts is None:
             return dict.fromkeys(rows.tolist(), every)
         found: dict[int, frozenset[int]] = dict.fromkeys(rows.tolist(), self._unscanned) if self._unscanned else {}
-        texts = raw.texts if len(rows) == len(raw.texts) else raw.texts.gather(rows)
-        for place, hits in self._scanner.scan(texts).items() if self._scanner else ():
-            row = int(rows[place])
-            found[row] = found.get(row, self._unscanned).union(*(self._by_hit[hit] for hit in hits))
-        found.update(dict.fromkeys(rows[np.isin(rows, raw.unsure)].tolist() if len(raw.unsure) else (), every))
+        for row, hits in raw.holding(self.fragments, rows).items():
+            found[row] = self._unscanned.union(*(self._fragments[hit] for hit in hits))
+        found.update(dict.fromkeys(rows[np.isin(rows, raw.unsure)].tolist() if raw.unsure else (), every))
         return found
 
     def decide(self, row: int, candidates: frozenset[int], values: EventValues) -> frozenset[int]:
@@ -89,20 +94,50 @@ class KeywordSearch:
 
 
 class RawTexts:
-    """The raw texts of a batch; `unsure` are rows whose raw text cannot tell which keywords it holds."""
+    """The raw texts of a batch, scanned once for the fragments that concern many of its rows.
 
-    def __init__(self, batch: pl.DataFrame, spelling: RawScanner) -> None:
+    `unsure` are rows whose raw text cannot tell which keywords it holds.
+    """
+
+    def __init__(self, batch: pl.DataFrame, wide: Iterable[str], scanners: Scanners) -> None:
         self.texts = batch.get_column(EVENT_ORIGINAL).cast(pl.Binary) if EVENT_ORIGINAL in batch.columns else None
-        self.unsure: Sequence[int] = []
+        self.unsure: list[int] = []
+        self._scanners = scanners
+        self._wide = frozenset((*_SPELLING, *wide))
+        self._found: dict[int, set[str]] = {}
         if self.texts is not None:
-            spelled = [row for row in sorted(spelling.scan(self.texts)) if _SPELLED.search(self.texts[row])]
+            self._found = scanners.scan(self._wide, self.texts)
+            spelled = [row for row, hits in self._found.items() if not hits.isdisjoint(_SPELLING)]
             nulls = self.texts.is_null().arg_true().to_list() if self.texts.null_count() else []
-            self.unsure = [*spelled, *nulls]
+            self.unsure = [*(row for row in spelled if _SPELLED.search(self.texts[row])), *nulls]
+
+    def holding(self, fragments: Sequence[str], rows: Rows) -> dict[int, set[str]]:
+        """Return which of the fragments stand in which of `rows`; rows without any are left out."""
+        if self.texts is None or not fragments:
+            return {}
+        if self._wide.issuperset(fragments):
+            here = set(rows.tolist()) if len(rows) < len(self.texts) else None
+            held = {row: hits.intersection(fragments) for row, hits in self._found.items() if not here or row in here}
+            return {row: hits for row, hits in held.items() if hits}
+        texts = self.texts if len(rows) == len(self.texts) else self.texts.gather(rows)
+        return {int(rows[place]): hits for place, hits in self._scanners.scan(frozenset(fragments), texts).items()}
 
 
-def spelling_scanner() -> RawScanner:
-    """Return the scanner that `RawTexts` needs; it serves any number of batches."""
-    return RawScanner(_SPELLING)
+class Scanners:
+    """Scanners by the texts they look for, kept for later batches."""
+
+    def __init__(self) -> None:
+        self._scanners: dict[frozenset[str], tuple[RawScanner, list[str]]] = {}
+
+    def scan(self, wanted: frozenset[str], texts: pl.Series) -> dict[int, set[str]]:
+        """Return which of the wanted texts stand in which rows."""
+        if wanted not in self._scanners:
+            if len(self._scanners) >= _SCANNERS:
+                self._scanners.clear()
+            ordered = sorted(wanted)
+            self._scanners[wanted] = (RawScanner(ordered), ordered)
+        scanner, ordered = self._scanners[wanted]
+        return {row: {ordered[hit] for hit in hits} for row, hits in scanner.scan(texts).items()}
 
 
 class EventValues:

@@ -16,9 +16,9 @@ from miharu.detect.cachefile import read_cached, write_cached
 from miharu.detect.documents import RuleFile, rule_files
 from miharu.detect.drafts import Drafts, problem, read_drafts
 from miharu.detect.engines import build_engines
+from miharu.detect.indexing import leaves
 from miharu.detect.linking import Linker
 from miharu.detect.model import RuleSet
-from miharu.detect.plan import leaves
 from miharu.detect.scanning import PatternScanner
 
 _FORM: Final = "2"

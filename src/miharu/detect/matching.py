@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 import msgspec
+import polars as pl
 
+from miharu.detect.columns import TextColumn
 from miharu.detect.engines import compiled_regex, is_costly, literal_of
 from miharu.detect.judging import (
     ORDER_OPS,
@@ -29,6 +31,10 @@ from miharu.detect.model import ABSENT_OPS, Engine, Predicate, ValueTest
 from miharu.detect.remembering import Budget, Remembered
 from miharu.detect.scanning import PatternScanner
 
+_LONG: Final = 1_024
+"""Bytes of a text above which it is worth while not to decode it."""
+_MANY: Final = 64
+_FEW: Final = 16
 _LONGEST_KEPT: Final = 4_096
 """Characters of the longest value that is remembered: longer ones seldom come again."""
 
@@ -71,6 +77,8 @@ class FieldMatcher:
         self._scanner = PatternScanner(engine.literal_database) if engine and engine.literal_database else None
         self._regexes = _Regexes(engine, self._regex_tests) if engine and engine.regexes else None
         self.patterns.append(frozenset(absent))
+        others = (self._regexes, self._numeric, self._networks, self._single)
+        self._only_scanned = self._scanner is not None and not any(others)
 
     def forget(self) -> None:
         """Forget all values and patterns; their numbers mean nothing any more."""
@@ -88,15 +96,25 @@ class FieldMatcher:
             self.patterns.append(pattern)
         return number
 
-    def numbers(self, values: Sequence[str | None]) -> list[int]:
-        """Return the pattern number of each value."""
+    def numbers(self, column: TextColumn) -> list[int]:
+        """Return the pattern number of each text; of a list, what holds for any element holds."""
+        texts = column.texts
+        if column.lists:
+            known = self._known_lists.young.get
+            return [0 if value is None else known(value) or self._list_number(value) for value in texts.to_list()]
+        if self._only_scanned and len(texts) >= _MANY and _are_long(texts):
+            return [0 if value is None else self._long_number(value) for value in texts.cast(pl.Binary).to_list()]
         known = self._known.young.get
-        return [0 if value is None else known(value) or self._number(value) for value in values]
+        return [0 if value is None else known(value) or self._number(value) for value in texts.to_list()]
 
-    def list_numbers(self, values: Sequence[str | None]) -> list[int]:
-        """Return the pattern number of each JSON list of texts: what holds for any element holds."""
-        known = self._known_lists.young.get
-        return [0 if value is None else known(value) or self._list_number(value) for value in values]
+    def _long_number(self, data: bytes) -> int:
+        """Return the pattern number of a text that need not be decoded if it is ASCII and only scanned."""
+        if self._scanner is None or len(data) <= self._longest or not data.isascii():
+            return self._number(data.decode())
+        hits = self._scanner.scan(data)
+        if any(self._doubtful[hit] for hit in hits):
+            return self._number(data.decode())
+        return self.number_of_pattern(frozenset(self._always).union(*(self._sure[hit] for hit in hits)))
 
     def _number(self, value: str) -> int:
         number = self._known.get(value, len(value))
@@ -189,6 +207,12 @@ class FieldMatcher:
             self._exact_cased[test.value].append(number)
         else:
             self._numeric[wanted].append(number)
+
+
+def _are_long(texts: pl.Series) -> bool:
+    """Say whether the first few texts are long ones."""
+    few = texts.head(_FEW).to_list()
+    return sum(len(text) for text in few if text is not None) > _LONG * len(few)
 
 
 def _confirmation(test: ValueTest) -> Callable[[str, str], bool] | None:

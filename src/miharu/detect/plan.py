@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from miharu.detect.indexing import RouteIndex
+from miharu.detect.indexing import RouteIndex, leaves
 from miharu.detect.matching import FieldMatcher
-from miharu.detect.model import KEYWORDS, AllOf, AnyOf, FieldColumns, Leaf, Named, Node, Not, Predicate, RuleSet
+from miharu.detect.model import KEYWORDS, FieldColumns, Node, Predicate, RuleSet
 from miharu.detect.remembering import Budget
 
 _CHARACTERS: Final = 100_000_000
@@ -53,18 +53,6 @@ def make_plan(ruleset: RuleSet) -> Plan:
     characters = Budget(_CHARACTERS)
     matchers = [FieldMatcher(by_field[field], engines.get(field), characters) for field in range(len(ruleset.fields))]
     return Plan(ruleset.predicates, ruleset.fields, matchers, _routes(ruleset), Budget(_ROWS), Budget(_COMBINATIONS))
-
-
-def leaves(node: Node) -> Iterator[int]:
-    """Yield the predicates of a condition."""
-    match node:
-        case Leaf():
-            yield node.predicate
-        case Named() | Not():
-            yield from leaves(node.part)
-        case AllOf() | AnyOf():
-            for part in node.parts:
-                yield from leaves(part)
 
 
 def _routes(ruleset: RuleSet) -> list[RoutePlan]:

@@ -48,7 +48,7 @@ class Router:
             return {}
         every = np.arange(height, dtype=np.uint32)
         columns = batch.at(self._columns, every)
-        keyed = {(place, 0): columns[name].texts for place, name in enumerate(self._columns) if name in columns}
+        keyed = {name: columns[name].texts for name in self._columns if name in columns}
         keys = self._hasher.keys(keyed, height)
         first, inverse = distinct(keys)
         passed = [

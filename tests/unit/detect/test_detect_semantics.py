@@ -161,6 +161,41 @@ def test_a_field_without_a_column_is_read_from_the_leftovers() -> None:
     assert holding({"s": {"vendor.name": "evil"}, "condition": "not s"}, events) == [1, 2]
 
 
+def test_long_texts_are_judged_like_short_ones() -> None:
+    words = [f"Word{n}x" for n in range(12)]
+    rules = [rule({"s": {"f|contains": word}, "condition": "s"}, word) for word in words]
+    rules += [
+        rule({"s": {"f|endswith": "the end"}, "condition": "s"}, "end"),
+        rule({"s": {"f|contains|cased": "Word3x"}, "condition": "s"}, "cased"),
+        rule({"s": {"f|contains": "gro\u00dfe"}, "condition": "s"}, "folded"),
+        rule({"s": {"f": "short"}, "condition": "s"}, "equal"),
+        rule({"s": {"f": "*"}, "condition": "s"}, "any"),
+    ]
+    pad = "lorem ipsum " * 300
+    texts = [
+        None, "", "SHORT", pad, pad + "WORD3X" + pad, pad + "Word3x" + pad, pad + "word5x word7x THE END",
+        "GROSSE " + pad, pad + "\u017f word1x", "word2x",
+    ] * 8  # fmt: skip
+    expected = {
+        *((rule_id, place) for place in range(80) for rule_id in _long_hits(texts[place])),
+    }
+    assert hits(compiled(rules), batch(field(*texts))) == expected
+
+
+def _long_hits(text: str | None) -> set[str]:
+    if text is None:
+        return set()
+    folded = text.casefold()
+    found = {f"Word{n}x" for n in range(12) if f"word{n}x" in folded} | {"any"}
+    tests = {
+        "end": folded.endswith("the end"),
+        "cased": "Word3x" in text,
+        "folded": "grosse" in folded,
+        "equal": folded == "short",
+    }
+    return found | {name for name, holds in tests.items() if holds}
+
+
 def test_rules_judge_rows_of_their_logsource_only() -> None:
     ruleset = compiled([rule({"s": {"f": "x"}, "condition": "not s"})])
     events = batch([{"f": "a"}, {"f": "a", "event.dataset": "other"}])
