@@ -21,6 +21,7 @@ from miharu.core.columns import EVENT_ID, RECORD_RAW, RECORD_ROW
 from miharu.core.settings import Settings
 from miharu.detect import Detector
 from miharu.pipeline.alerting import write_alerts
+from miharu.pipeline.collecting import rare_collections
 from miharu.pipeline.gathering import Span, Work, gather
 from miharu.pipeline.locking import one_at_a_time
 from miharu.pipeline.reading import Reader, rows_per_path
@@ -77,7 +78,7 @@ class Importer:
         """
         began = time.monotonic()
         self._progress = progress or Silent()
-        with one_at_a_time(self._settings.data):
+        with one_at_a_time(self._settings.data), rare_collections():
             found = look(paths, self._progress, Limits(record=self._settings.max_record_bytes))
             blocked = self._replay(found)
             surveyed = plan(found, self._lake.state)

@@ -87,6 +87,7 @@ _SETTINGS: Final = {
     "allow_nullable_key": "1",
     # `event.category` and `event.type` are two lists, not two parts of one nested `event`.
     "share_nested_offsets": "0",
+    "min_parts_to_merge_at_once": "10",
     "parts_to_delay_insert": "1000",
     "parts_to_throw_insert": "3000",
     # An inserted part is one file: quicker to write and to sync, and thousands of small ones stay cheap.
