@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import yaml
 
 from miharu.catalog import load_fields, load_logsources, load_sigma_mapping
 from miharu.detect import PROBLEM_REASONS, Detector, RuleSet, load_rules
+from miharu.detect.columns import BatchColumns, TextColumn
 from miharu.normalise import Normaliser
 from miharu.parse import Parser
 from miharu.sources import expand
@@ -59,3 +62,40 @@ def test_regression_cases_fire(ruleset: RuleSet, corpora: Path) -> None:
             missed.append((info.parent.name, found, wanted))
     assert len(cases) == CASES
     assert len(cases) - len(missed) >= WANTED, missed
+
+
+@pytest.mark.mission("S22", "S70")
+def test_sigma_names_of_windows_fields_read_what_the_record_says(corpora: Path) -> None:
+    """Whatever ECS column a value went to, its Windows name finds it there, unchanged."""
+    (route,) = load_sigma_mapping().resolve("windows", None, None)
+    sources = load_logsources()
+    parser, normaliser = Parser(sources, "UTC"), Normaliser(sources, load_fields(), "UTC")
+    seen, lost = 0, Counter[tuple[str, str]]()
+    for file in expand([corpora / "sigma-regression"]):
+        if not file.path.endswith(".evtx"):
+            continue
+        for chunk in file.chunks("0" * 32):
+            parsed = parser.read(chunk.format, chunk.records)
+            batch = normaliser.run(parsed.fields, datetime.now(UTC))
+            columns = BatchColumns(batch)
+            rows = {row: place for place, row in enumerate(batch["record.row"].to_list())}
+            for fields in parsed.fields:
+                names = [name for name in fields.frame.columns if name.startswith("EventData.")]
+                columns.read_leftovers(
+                    {column for name in names for column in route.target(name.removeprefix("EventData.")).columns}
+                )
+                for row in fields.frame.iter_rows(named=True):
+                    for name in names:
+                        if (value := row[name]) in {None, "", "-"}:
+                            continue
+                        seen += 1
+                        target = route.target(name.removeprefix("EventData."))
+                        held = [column.texts[rows[row["record.row"]]] for column in _present(columns, target.columns)]
+                        if value not in (held if target.every else [text for text in held if text is not None][:1]):
+                            lost[name, row["System.EventID"]] += 1
+    assert seen > 1_000
+    assert lost.total() < seen / 200, lost.most_common(10)
+
+
+def _present(columns: BatchColumns, names: Sequence[str]) -> list[TextColumn]:
+    return [column for name in names if (column := columns.whole(name)) is not None]

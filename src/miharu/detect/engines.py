@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import hyperscan
@@ -33,7 +33,7 @@ _TOKEN: Final = re.compile(
     | .""",
     re.VERBOSE | re.DOTALL,
 )
-_INLINE_MULTILINE: Final = re.compile(r"\(\?[a-zA-Z]*m")
+_SEVERAL_LINES: Final = re.compile(r"\(\?[a-zA-Z]*m")
 _SMALL_REPEAT: Final = 4
 
 
@@ -68,19 +68,19 @@ def build_engines(predicates: Sequence[Predicate]) -> tuple[list[Engine], set[in
             regexes[predicate.field].append(number)
         elif literal := literal_of(predicate.test):
             literals[predicate.field][literal] = None
-    trust = {number: _trust(predicates[number].test) for numbers in regexes.values() for number in numbers}
-    refused = {number for number, how in trust.items() if how == "none" and is_costly(predicates[number].test.value)}
-    engines = []
+    engines, refused = [], set()
     for field in sorted(literals.keys() | regexes.keys()):
         texts = tuple(literals.get(field, ()))
-        bounded = tuple((number, trust[number]) for number in regexes.get(field, ()) if number not in refused)
+        trust, database = _regex_database({number: predicates[number].test for number in regexes.get(field, ())})
+        costly = {number for number in trust if trust[number] == "none" and is_costly(predicates[number].test.value)}
+        refused |= costly
         engines.append(
             Engine(
                 field,
                 texts,
                 literal_database(texts) if len(texts) > FEW_LITERALS else b"",
-                bounded,
-                _regex_database([(number, predicates[number].test, how) for number, how in bounded if how != "none"]),
+                tuple((number, how) for number, how in trust.items() if number not in costly),
+                database,
             )
         )
     return engines, refused
@@ -103,28 +103,38 @@ def literal_database(texts: Iterable[str]) -> bytes:
     return bytes(hyperscan.dumpb(database))
 
 
-def _regex_database(tests: Sequence[tuple[int, ValueTest, str]]) -> bytes:
+def _regex_database(tests: Mapping[int, ValueTest]) -> tuple[dict[int, str], bytes]:
+    """Return how far each pattern can be trusted to the engine, and the database of those it takes."""
+    # In several-line mode PCRE's `^` does not match after a newline that ends the text; Python's does.
+    kept = {number: test for number, test in tests.items() if not _SEVERAL_LINES.search(f"(?{test.flags}){test.value}")}
+    trust = dict.fromkeys(tests, "none") | dict.fromkeys(kept, "exact")
+    try:
+        return trust, _compiled(kept, trust)
+    except hyperscan.error:
+        trust |= {number: _trust(test) for number, test in kept.items()}
+    try:
+        return trust, _compiled({number: test for number, test in kept.items() if trust[number] != "none"}, trust)
+    except hyperscan.error:  # each alone is small enough, all together are not
+        return dict.fromkeys(tests, "none"), b""
+
+
+def _compiled(tests: Mapping[int, ValueTest], trust: Mapping[int, str]) -> bytes:
     if not tests:
         return b""
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
-        expressions=[test.value.encode() for _, test, _ in tests],
-        ids=[number for number, _, _ in tests],
+        expressions=[test.value.encode() for test in tests.values()],
+        ids=list(tests),
         elements=len(tests),
-        flags=[_regex_flags(test, how) for _, test, how in tests],
+        flags=[_regex_flags(test, trust[number]) for number, test in tests.items()],
     )
     return bytes(hyperscan.dumpb(database))
 
 
 def _trust(test: ValueTest) -> str:
-    if "m" in test.flags or _INLINE_MULTILINE.search(test.value):
-        # In several-line mode PCRE's `^` does not match after a newline that ends the text; Python's does.
-        return "none"
     for how in ("exact", "prefilter"):
         try:
-            hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK).compile(
-                expressions=[test.value.encode()], ids=[0], elements=1, flags=[_regex_flags(test, how)]
-            )
+            _compiled({0: test}, {0: how})
         except hyperscan.error:
             continue
         return how if how == "exact" or not is_costly(test.value) else "none"
