@@ -285,7 +285,8 @@ def main() -> int:
     engine = Engine(places, options.memory, options.partition)
     listener = places.listen()
     # The first read of an Arrow table loads libraries for most of a second: best while the client still reads.
-    threading.Thread(target=engine.warm_up, daemon=True).start()
+    warming = threading.Thread(target=engine.warm_up, daemon=True)
+    warming.start()
     server = Server(engine, listener, None if options.stay else options.grace)
     signal.signal(signal.SIGTERM, server.stop)
     signal.signal(signal.SIGINT, server.stop)
@@ -293,6 +294,8 @@ def main() -> int:
         server.serve()
     finally:
         places.forget()
+        # The engine must not be closed under a statement: a client that comes and goes at once would leave it hanging.
+        warming.join(_LAST_WORDS_SECONDS)
         engine.main.close()
     return 0
 
