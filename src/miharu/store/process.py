@@ -223,6 +223,8 @@ class Server:
                 for key, _ in selector.select(self._patience(alone_since)):
                     if key.fileobj is self._listener:
                         self._accept()
+                        # Even a client that has gone again by now ends the wait for the first one.
+                        alone_since = None
                     else:
                         self._woken.recv(4096)
                 if self._threads:

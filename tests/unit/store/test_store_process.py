@@ -32,7 +32,7 @@ with Store.open(data, Settings(data=data, store_memory_bytes=600_000_000), grace
     print(store.process_id, flush=True)
     sys.stdin.readline()
 """
-HURRY = 60.0
+HURRY = 30.0
 
 
 def open_store(settings: Settings, grace: float = 0.2) -> Store:
