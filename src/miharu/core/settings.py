@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from pydantic_settings import (
@@ -42,6 +43,35 @@ class Settings(BaseSettings):
     query_seconds: float = Field(60.0, gt=0, description="Longest time a user's query may run.")
     query_rows: int = Field(1_000_000, ge=1, description="Most rows a user's query may return.")
     rules: tuple[Path, ...] = Field((), description="Folders or archives of further Sigma rules.")
+    api_address: str = Field("127.0.0.1:8600", description="Where `serve` offers the API (host:port).")
+    http_address: str = Field(
+        "127.0.0.1:8601", description="Where `serve` takes logs over HTTP (host:port; empty: nowhere)."
+    )
+    syslog_udp_address: str = Field(
+        "127.0.0.1:5514", description="Where `serve` takes syslog over UDP (host:port; empty: nowhere)."
+    )
+    syslog_tcp_address: str = Field(
+        "127.0.0.1:5514", description="Where `serve` takes syslog over TCP (host:port; empty: nowhere)."
+    )
+    spool_bytes: int = Field(
+        4_294_967_296, ge=1_048_576, description="Bytes the spool may hold before senders are made to wait."
+    )
+    spool_segment_bytes: int = Field(67_108_864, ge=65_536, description="Bytes of one file of the spool.")
+    spool_free_bytes: int = Field(
+        268_435_456, ge=0, description="Bytes the spool leaves free on its disk; below that, senders wait."
+    )
+    request_bytes: int = Field(
+        33_554_432, ge=1024, description="Longest request that is taken over HTTP, also when it is decompressed."
+    )
+    retry_window: timedelta = Field(
+        timedelta(minutes=10), description="A request that comes again unchanged within this time is a retry."
+    )
+    live_rows: int = Field(8_192, ge=1, le=1_000_000, description="Records `serve` judges and stores at once, at most.")
+    live_seconds: float = Field(0.5, gt=0, le=60, description="Longest time `serve` gathers records before that.")
+    watch_itself: bool = Field(True, description="Whether `serve` takes its own log in as logs, too.")
+    notify: tuple[dict[str, Any], ...] = Field(
+        (), description="Whom to tell of alerts: a list of tables; see docs/how-to/notify.md."
+    )
 
     @classmethod
     def settings_customise_sources(

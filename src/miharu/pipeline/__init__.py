@@ -6,6 +6,7 @@ from miharu.pipeline.report import FileReport, ImportReport, Progress, Silent
 from miharu.pipeline.rulebook import Imported, import_rules, remove_imported, rule_paths
 from miharu.pipeline.searching import search_events
 from miharu.pipeline.streaming import judge_paths, read_paths
+from miharu.pipeline.vitals import forget_vitals, read_vitals, vitals_folder, write_vitals
 from miharu.pipeline.wiring import Lake, load_ruleset, make_reader, open_lake
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Lake",
     "Progress",
     "Silent",
+    "forget_vitals",
     "import_rules",
     "judge_paths",
     "load_ruleset",
@@ -25,7 +27,10 @@ __all__ = [
     "open_case",
     "open_lake",
     "read_paths",
+    "read_vitals",
     "remove_imported",
     "rule_paths",
     "search_events",
+    "vitals_folder",
+    "write_vitals",
 ]
