@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "miharu"
 ROOMS = (
     "cli", "serve", "pipeline", "search", "detect", "behave", "respond",
-    "sources", "parse", "normalise", "enrich", "store", "catalog", "core",
+    "sources", "spool", "parse", "normalise", "enrich", "store", "catalog", "core",
 )  # fmt: skip
 
 
