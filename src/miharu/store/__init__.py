@@ -4,8 +4,10 @@ from miharu.store.client import Store
 from miharu.store.errors import StateError, StoreError, StoreLostError
 from miharu.store.ledger import Batch, Counts, KnownContent, Segment
 from miharu.store.state import State, Transaction
+from miharu.store.tokens import SCOPES, Token
 
 __all__ = [
+    "SCOPES",
     "Batch",
     "Counts",
     "KnownContent",
@@ -15,5 +17,6 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreLostError",
+    "Token",
     "Transaction",
 ]

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, select, tuple_
+from sqlalchemy import Connection, Row, Select, func, select, text, tuple_
 
 from miharu.core.alert import Alert
 from miharu.core.errors import OperatorError
@@ -20,16 +20,36 @@ RuleEntity = tuple[str, str]
 
 _NAMES: Final = tuple(field.name for field in fields(Alert))
 _COLUMNS: Final = tuple(ALERTS.c[name] for name in _NAMES)
-_CHANGING: Final = (*(name for name in _NAMES if name != "id"), "updated")
+_CHANGING: Final = (*(name for name in _NAMES if name != "id"), "updated", "revision")
 _KEYS_AT_ONCE: Final = 300
 _SHOWN: Final = 5
 _HEX: Final = re.compile(r"[0-9a-f]+")
 
 
 def upsert_alerts(connection: Connection, alerts: Iterable[Alert], now: datetime) -> None:
-    """Write alerts; one whose id is there is replaced, save when it was made."""
+    """Write alerts; one whose id is there is replaced, save when it was made. Each gets the next revision."""
     rows: list[dict[str, Any]] = [{**asdict(alert), "created": now, "updated": now} for alert in alerts]
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        # Revisions must become visible in their order, or a reader passes one by. SQLite has one writer at a time.
+        connection.execute(text("LOCK TABLE alerts IN SHARE ROW EXCLUSIVE MODE"))
+    for revision, row in enumerate(rows, last_revision(connection) + 1):
+        row["revision"] = revision
     upsert(connection, ALERTS, rows, _CHANGING)
+
+
+def last_revision(connection: Connection) -> int:
+    """Return the revision of the latest change of any alert; 0 where there is none."""
+    found: int | None = connection.execute(select(func.max(ALERTS.c.revision))).scalar()
+    return found or 0
+
+
+def alerts_since(connection: Connection, revision: int, limit: int) -> list[tuple[int, Alert]]:
+    """Return up to `limit` alerts changed after `revision`, in the order of change, each with its own revision."""
+    query = select(ALERTS.c.revision, *_COLUMNS).where(ALERTS.c.revision > revision).order_by(ALERTS.c.revision)
+    rows = connection.execute(query.limit(limit)).mappings()
+    return [(row["revision"], Alert(**{name: row[name] for name in _NAMES})) for row in rows]
 
 
 def live_alerts(connection: Connection, keys: Collection[RuleEntity]) -> dict[RuleEntity, list[Alert]]:

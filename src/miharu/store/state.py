@@ -6,7 +6,7 @@ SQLite (`state.db`, write-ahead log, every commit synced to disk) unless a Postg
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,11 +18,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from miharu.core.alert import Alert
 from miharu.core.clock import Clock, system_clock
-from miharu.store import alerts, ledger, schema
+from miharu.store import alerts, ledger, schema, tokens
 from miharu.store.errors import StateError
 from miharu.store.ledger import Batch, Counts, Fingerprint, KnownContent, Segment
+from miharu.store.tokens import Token
 
 _BUSY_MILLISECONDS: Final = 30_000
+_READING: Final = "miharu_reading"
 
 
 class Transaction:
@@ -163,24 +165,65 @@ class State:
         limit: int | None = None,
     ) -> list[Alert]:
         """Return alerts that pass every filter given, the latest first; `level` is the least severe one wanted."""
-        with self._connection() as connection:
+        with self._reading() as connection:
             return alerts.list_alerts(
                 connection, state=state, rule_id=rule_id, level=level, since=since, until=until, limit=limit
             )
 
     def alert(self, start: str) -> Alert | None:
         """Return the alert whose id is `start` or alone begins with it. Raises OperatorError where several do."""
-        with self._connection() as connection:
+        with self._reading() as connection:
             return alerts.alert(connection, start)
 
+    def alerts_since(self, revision: int, limit: int) -> list[tuple[int, Alert]]:
+        """Return up to `limit` alerts changed after `revision`, in the order of change, each with its own revision."""
+        with self._reading() as connection:
+            return alerts.alerts_since(connection, revision, limit)
+
+    def last_revision(self) -> int:
+        """Return the revision of the latest change of any alert; 0 where there is none."""
+        with self._reading() as connection:
+            return alerts.last_revision(connection)
+
+    # -- tokens ------------------------------------------------------------------------------------
+
+    def create_token(self, name: str, scopes: Collection[str], expires: datetime | None = None) -> str:
+        """Make a token and return its secret, which nothing can show again; `scopes`: see `miharu.store.SCOPES`.
+
+        Raises OperatorError where a live token has the name, a scope is unknown or missing, or it would be expired.
+        """
+        with self._connection() as connection:
+            return tokens.create_token(connection, name, scopes, expires, self._clock())
+
+    def token(self, secret: str) -> Token | None:
+        """Return the live token with this secret, or None."""
+        with self._reading() as connection:
+            return tokens.token(connection, secret, self._clock())
+
+    def list_tokens(self) -> list[Token]:
+        """Return all tokens there were, by name and age."""
+        with self._reading() as connection:
+            return tokens.list_tokens(connection)
+
+    def revoke_token(self, name: str) -> None:
+        """End the live token of this name. Raises OperatorError where there is none."""
+        with self._connection() as connection:
+            tokens.revoke_token(connection, name, self._clock())
+
+    # -- connections -------------------------------------------------------------------------------
+
     @contextmanager
-    def _connection(self) -> Iterator[Connection]:
+    def _connection(self, **options: bool) -> Iterator[Connection]:
         try:
-            with self._engine.begin() as connection:
+            with self._engine.execution_options(**options).begin() as connection:
                 yield connection
         except DatabaseError as error:
             message = f"the state database refused: {error.orig}"
             raise StateError(message) from error
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        """Give a connection that only reads, and so never waits for a writer."""
+        return self._connection(**{_READING: True})
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
@@ -195,4 +238,5 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reading = connection.get_execution_options().get(_READING)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -107,6 +107,21 @@ ALERTS: Final = Table(
     Column("superseded_by", String(32)),
     Column("created", Instant, nullable=False),
     Column("updated", Instant, nullable=False),
+    # The number of the alert's last change: whoever knows the greatest one asks for what has a greater.
+    Column("revision", BigInteger, nullable=False),
     Index("alerts_by_rule", "rule_id", "entity", "last"),
     Index("alerts_by_state", "state", "last"),
+    Index("alerts_by_revision", "revision", unique=True),
+)
+
+TOKENS: Final = Table(
+    "tokens",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("expires", Instant),
+    Column("revoked", Instant),
+    Index("tokens_by_name", "name"),
 )
