@@ -11,9 +11,9 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, or_, select, update
+from sqlalchemy import Connection, Row, or_, select, update
 
 from miharu.core.errors import OperatorError
 from miharu.store.state_tables import TOKENS
@@ -85,8 +85,8 @@ def token(connection: Connection, secret: str, now: datetime) -> Token | None:
 
 def list_tokens(connection: Connection) -> list[Token]:
     """Return all tokens there were, by name and age."""
-    query: Select[tuple[str, list[str], datetime, datetime, datetime]] = select(*_COLUMNS)
-    return [_read(row) for row in connection.execute(query.order_by(TOKENS.c.name, TOKENS.c.created))]
+    query = select(*_COLUMNS).order_by(TOKENS.c.name, TOKENS.c.created)
+    return [_read(row) for row in connection.execute(query)]
 
 
 def revoke_token(connection: Connection, name: str, now: datetime) -> None:
@@ -104,7 +104,7 @@ def _live(connection: Connection, name: str, now: datetime) -> str | None:
     return found
 
 
-def _read(row: Row[tuple[str, list[str], datetime, datetime, datetime]]) -> Token:
+def _read(row: Row[Any]) -> Token:
     return Token(row.name, tuple(row.scopes), row.created, row.expires, row.revoked)
 
 

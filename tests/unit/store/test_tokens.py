@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
+from typer.testing import CliRunner
 
 import miharu.store.migrations
+from miharu.cli.app import make_app
 from miharu.core.alert import Alert
 from miharu.core.errors import OperatorError
 from miharu.store import State
@@ -187,3 +190,37 @@ def alembic_config(connection):
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+
+def call(data, *words, code=0):
+    done = CliRunner().invoke(make_app(), ["--data", str(data), *words])
+    assert done.exit_code == code, done.output
+    return done
+
+
+def test_the_command_makes_lists_and_revokes(tmp_path):
+    secret = call(tmp_path, "tokens", "create", "web01", "--scope", "intake").stdout.strip()
+    made = json.loads(
+        call(tmp_path, "--json", "tokens", "create", "d", "--scope=read", "--scope=write", "--days=2").stdout
+    )
+    assert made["scopes"] == ["read", "write"]
+    with State.open(tmp_path) as state:
+        assert state.token(secret).name == "web01"
+        lasting = state.token(made["token"])
+        assert lasting.expires - lasting.created == pytest.approx(timedelta(days=2), abs=timedelta(minutes=1))
+    call(tmp_path, "tokens", "revoke", "web01")
+    lines = call(tmp_path, "--json", "tokens", "list").stdout.splitlines()
+    assert [json.loads(line)["name"] for line in lines] == ["d"]
+    rows = [json.loads(line) for line in call(tmp_path, "--json", "tokens", "list", "--all").stdout.splitlines()]
+    assert [(row["name"], row["state"]) for row in rows] == [("d", "live"), ("web01", "revoked")]
+    assert secret not in call(tmp_path, "tokens", "list", "--all").stdout
+
+
+def test_the_command_refuses_in_a_sentence(tmp_path):
+    assert "root" in str(call(tmp_path, "tokens", "create", "a", "--scope", "root", code=1).exception)
+    assert "no live token" in str(call(tmp_path, "tokens", "revoke", "a", code=1).exception)
+    call(tmp_path, "tokens", "create", "a", code=2)
+    call(tmp_path, "tokens", "create", "a", "--scope", "read", "--days", "1e300", code=2)
