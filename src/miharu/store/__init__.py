@@ -3,6 +3,7 @@
 from miharu.store.client import Store
 from miharu.store.errors import StateError, StoreError, StoreLostError
 from miharu.store.ledger import Batch, Counts, KnownContent, Segment
+from miharu.store.outbox import Delivery, Notice, OutboxCount, Terms
 from miharu.store.state import State, Transaction
 from miharu.store.tokens import SCOPES, Token
 
@@ -10,13 +11,17 @@ __all__ = [
     "SCOPES",
     "Batch",
     "Counts",
+    "Delivery",
     "KnownContent",
+    "Notice",
+    "OutboxCount",
     "Segment",
     "State",
     "StateError",
     "Store",
     "StoreError",
     "StoreLostError",
+    "Terms",
     "Token",
     "Transaction",
 ]

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from miharu.store.errors import StateError
 
-HEAD: Final = "r0002"
+HEAD: Final = "r0003"
 """The newest revision in `migrations/versions`."""
 
 _VERSIONS: Final = "alembic_version"

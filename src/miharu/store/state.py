@@ -18,9 +18,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from miharu.core.alert import Alert
 from miharu.core.clock import Clock, system_clock
-from miharu.store import alerts, ledger, schema, tokens
+from miharu.store import alerts, ledger, outbox, schema, tokens
 from miharu.store.errors import StateError
 from miharu.store.ledger import Batch, Counts, Fingerprint, KnownContent, Segment
+from miharu.store.outbox import Delivery, Notice, OutboxCount, Terms
 from miharu.store.tokens import Token
 
 _BUSY_MILLISECONDS: Final = 30_000
@@ -53,6 +54,10 @@ class Transaction:
     def upsert_alerts(self, changed: Iterable[Alert]) -> None:
         """Write alerts; one whose id is there is replaced, save when it was made."""
         alerts.upsert_alerts(self._connection, changed, self._clock())
+
+    def enqueue(self, notices: Iterable[Notice]) -> None:
+        """Queue notices to be sent; one that was queued before, sent or not, is left as it is."""
+        outbox.enqueue(self._connection, notices, self._clock())
 
 
 class State:
@@ -209,6 +214,48 @@ class State:
         """End the live token of this name. Raises OperatorError where there is none."""
         with self._connection() as connection:
             tokens.revoke_token(connection, name, self._clock())
+
+    # -- outbox ------------------------------------------------------------------------------------
+
+    def due_targets(self, now: datetime) -> list[str]:
+        """Return the names of targets that a message might be sent to now."""
+        with self._reading() as connection:
+            return outbox.due(connection, now)
+
+    def take_delivery(self, target: str, now: datetime, terms: Terms) -> Delivery | None:
+        """Take the next message to a target, so that nobody else does until the lease ends; None: not now."""
+        with self._connection() as connection:
+            return outbox.take(connection, target, now, terms)
+
+    def renew_leases(self, holder: str, until: datetime) -> None:
+        """Move the end of every lease of a holder."""
+        with self._connection() as connection:
+            outbox.renew(connection, holder, until)
+
+    def settle_delivery(self, delivery: str, holder: str, now: datetime) -> None:
+        """Mark a delivery sent, if it is still its holder's."""
+        with self._connection() as connection:
+            outbox.settle(connection, delivery, holder, now)
+
+    def put_back_delivery(self, delivery: str, holder: str, error: str, later: datetime | str) -> None:
+        """Keep a delivery for `later`, or end it in the state `later` (failed, dead), if it is still its holder's."""
+        with self._connection() as connection:
+            outbox.put_back(connection, delivery, holder, error, later)
+
+    def revive_notices(self, target: str | None = None) -> int:
+        """Queue again what failed or was given up, of one target or of all; return how many notices."""
+        with self._connection() as connection:
+            return outbox.revive(connection, target, self._clock())
+
+    def forget_sent_notices(self, before: datetime) -> None:
+        """Remove notices that were sent before an instant."""
+        with self._connection() as connection:
+            outbox.forget_sent(connection, before)
+
+    def outbox_counts(self) -> list[OutboxCount]:
+        """Return what the outbox holds, by target and state."""
+        with self._reading() as connection:
+            return outbox.counts(connection)
 
     # -- connections -------------------------------------------------------------------------------
 

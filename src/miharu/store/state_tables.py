@@ -125,3 +125,31 @@ TOKENS: Final = Table(
     Column("revoked", Instant),
     Index("tokens_by_name", "name"),
 )
+
+OUTBOX: Final = Table(
+    "outbox",
+    METADATA,
+    # The id is made of target, alert and kind: the primary key keeps a notice from being queued twice.
+    Column("id", String(32), primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("alert_id", String(32), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    # The message that the notice is part of, from its first attempt on.
+    Column("delivery", String(32)),
+    Column("attempts", Integer, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("next_attempt", Instant, nullable=False),
+    Column("created", Instant, nullable=False),
+    # When it was queued, or queued again by hand: what is given up has waited too long since then.
+    Column("queued", Instant, nullable=False),
+    Column("tried", Instant),
+    Column("sent", Instant),
+    Column("holder", String(64)),
+    Column("leased_until", Instant),
+    Index("outbox_by_state", "state", "next_attempt"),
+    Index("outbox_by_target", "target", "tried"),
+    Index("outbox_by_age", "target", "queued"),
+    Index("outbox_by_delivery", "delivery"),
+)
