@@ -247,7 +247,7 @@ def night(scene: Scene) -> None:
     day, rng = scene.day, scene.rng
     vpn.anyconnect(day, rng, np.array([ms("21:43:12")]), np.array([74]), user=story.VICTIM, ip=ATTACKER)
     begin, until = np.array([ms("21:47:10") - 9 * 90]), np.array([ms("23:36:48")])
-    vpn.tunnel(day, rng, begin, until, user=story.VICTIM, ip=ATTACKER, inner=story.TUNNELLED)
+    vpn.tunnel(day, rng, begin, until, slot=10, user=story.VICTIM, ip=ATTACKER, inner=story.TUNNELLED)
     hops = (("jump01", "21:52:30", story.TUNNELLED, 14881), ("web01", "21:54:02", ADDRESS["jump01"], 22710))
     for host, clock, ip, pid in hops:
         who = {"user": "daniel", "uid": 1004, "ip": ip, "port": 50412, "pid": pid}
@@ -277,8 +277,8 @@ def exfiltration(scene: Scene, service: Running) -> None:
     pack = scene.process(server, "22:20:37", scene.running(packer, command, 6684), service, SYSTEM)
     scene.seen(sysmon.MADE_FILE, server, "22:20:38", pack, SYSTEM, file=quoted(story.LOOT))
     away = {"service": 443, "port": 55871, "size": story.LOOT_BYTES}
-    lasting = np.array([(ms("23:21:40") - ms("22:38:04")) // SECOND - 1])
-    scene.call(server, np.array([ms("22:38:04") + 100]), service, SYSTEM, seconds=lasting, **away)
+    lasting = np.array([(ms("23:21:40") - ms("22:38:04")) // SECOND])
+    scene.call(server, np.array([ms("22:38:04")]), service, SYSTEM, seconds=lasting, **away)
     wipe = scene.running(SYSTEM32 + r"\wevtutil.exe", "wevtutil cl Security", 7216)
     scene.process(server, "23:31:08", wipe, service, SYSTEM)
     scene.windows(winlogbeat.CLEARED, server, ms("23:31:09"), **STOLEN)

@@ -47,7 +47,7 @@ PEOPLE: Final = tuple(
         ("amir", "Amir Haddad", "development"), ("britta", "Britta Holm", "accounts"),
         ("carlos", "Carlos Vega", "stores"), ("dina", "Dina Levy", "sales"), ("elif", "Elif Demir", "support"),
         ("felix", "Felix Wagner", "development"), ("gita", "Gita Rao", "management"),
-        ("hiro", "Hiro Nakagawa", "development"), ("ines", "Ines Duarte", "sales"),
+        ("hiro", "Hiro Nakagawa", "development"), ("isla", "Isla Duarte", "sales"),
         ("jonas", "Jonas Berg", "stores"), ("kaori", "Kaori Ishii", "support"), ("leo", "Leo Bianchi", "sales"),
         ("maria", "Maria Lopes", "accounts"), ("nils", "Nils Dahl", "development"), ("omar", "Omar Aziz", "support"),
         ("petra", "Petra Kovacs", "sales"), ("ryo", "Ryo Kimura", "development"),

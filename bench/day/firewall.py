@@ -90,9 +90,8 @@ def connection(day: Day, rng: np.random.Generator, at: Ints, slot: int, **values
         "connection": numbered(at, slot),
     }
     day.archive.add(LOG, BUILT, "fw01", at + 1, **values)
-    day.archive.add(
-        LOG, ENDED, "fw01", at + 2 + seconds * SECOND + rng.integers(0, SECOND, count), span=spans()[seconds], **values
-    )
+    closed = at + 2 + seconds * SECOND + rng.integers(0, 900, count)
+    day.archive.add(LOG, ENDED, "fw01", closed, span=spans()[seconds], **values)
 
 
 def lookups(day: Day, rng: np.random.Generator, count: int) -> None:

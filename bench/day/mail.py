@@ -168,6 +168,8 @@ def refused(day: Day, rng: np.random.Generator, count: int) -> None:
     values["reason"] = column(reason % ip for reason, ip in reasons)
     for template, late in ((CONNECTED, 0), (REJECTED, 700), (REJECTED_LEFT, 1100)):
         add(day, template, at + late, **values)
+    there = {"server": "mail01", "peer": values["ip"], "port": 25, "seconds": np.ones(count, dtype=np.int64)}
+    firewall.inbound(day, rng, at, 11, **there, size=rng.integers(300, 1500, count))
 
 
 def watched(day: Day, rng: np.random.Generator, count: int) -> None:

@@ -44,7 +44,7 @@ ACTIVITIES: Final = tuple(
         (web.intranet, 0.015, 1),
         (mail.received, 0.022, 9),
         (mail.sent, 0.012, 7),
-        (mail.refused, 0.006, 3),
+        (mail.refused, 0.008, 5),
         (mail.watched, 0.003, 2),
         (mail.read, 0.012, 2),
         (mail.forgotten, 0.0002, 1),

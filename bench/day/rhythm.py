@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from bench.day.company import PEOPLE
+from bench.day.company import PEOPLE, PERSON
 from bench.day.lines import HOUR, LAST, MINUTE, Archive, Ints, Texts, column
 
 HOURLY: Final = (3, 2, 2, 2, 2, 3, 5, 8, 11, 13, 14, 14, 13, 13, 14, 14, 14, 14, 15, 17, 18, 16, 11, 6)
@@ -37,6 +37,7 @@ class Day:
     def begin(cls, archive: Archive, rng: np.random.Generator) -> Day:
         people = len(PEOPLE)
         come = np.clip(rng.normal(8.6, 0.4, people), 7.8, 9.5) * HOUR
+        come[PERSON["mika"]] = 8.4 * HOUR  # is at the desk when the story begins
         go = np.clip(rng.normal(17.9, 0.5, people), 17, 19) * HOUR
         return cls(
             archive,

@@ -7,14 +7,14 @@ from typing import Any, Final
 import numpy as np
 
 from bench.day import firewall
-from bench.day.company import CROWD, NOISE, PEOPLE, PERSON
+from bench.day.company import ADDRESS, CROWD, NOISE, PEOPLE, PERSON
 from bench.day.desks import LOGINS
-from bench.day.lines import HOUR, MINUTE, SECOND, Ints, Template, column
+from bench.day.lines import HOUR, MINUTE, SECOND, Ints, Template, column, spans
 from bench.day.rhythm import Day, codes, flat, pick, ports
 
 LOG: Final = "openvpn.log"
 REMOTE: Final = ("chie", "hiro", "sara", "nils", "zoe", "leo", "dina", "wei", "sven")
-ON_THE_ROAD: Final = ("farid", "olga", "tomoko", "quinn", "ines")
+ON_THE_ROAD: Final = ("farid", "olga", "tomoko", "quinn", "isla")
 
 
 def line(text: str) -> Template:
@@ -81,12 +81,18 @@ HOMES: Final = column(CROWD[number * 5] for number in range(len(PEOPLE)))
 """Where each person lives, as the internet sees it."""
 
 
-def tunnel(day: Day, rng: np.random.Generator, at: Ints, until: Ints, **values: Any) -> None:
-    """Add a session of OpenVPN from its greeting to its end; give `user`, `ip` and `inner`."""
+def tunnel(day: Day, rng: np.random.Generator, at: Ints, until: Ints, *, slot: int, **values: Any) -> None:
+    """Add sessions of OpenVPN in the order in which they begin; give `user`, `ip` and `inner`."""
     values = {"sid": column(code[:8].lower() for code in codes(rng, len(at), 8)), "port": ports(rng, len(at)), **values}
     for number, template in enumerate(OPENING):
         day.archive.add(LOG, template, "vpn01", at + number * 90, **values)
     day.archive.add(LOG, LEFT, "vpn01", until, **values)
+    flow = {"connection": firewall.numbered(at, slot), "direction": "inbound", "peer": values["ip"]}
+    flow |= {"service": values["port"], "zone": "dmz", "ip": ADDRESS["vpn01"], "port": 1194}
+    flow |= {"nat": "192.0.2.30", "natted": 1194, "size": rng.integers(1 << 20, 1 << 28, len(at))}
+    seconds = (until - at) // SECOND
+    day.archive.add(firewall.LOG, firewall.BUILT_UDP, "fw01", at, **flow)
+    day.archive.add(firewall.LOG, firewall.ENDED_UDP, "fw01", until, span=spans()[seconds], **flow)
 
 
 def anyconnect(day: Day, rng: np.random.Generator, at: Ints, seconds: Ints, **values: Any) -> None:
@@ -101,10 +107,10 @@ def anyconnect(day: Day, rng: np.random.Generator, at: Ints, seconds: Ints, **va
 def homes(day: Day, rng: np.random.Generator) -> None:
     """Add those who work from elsewhere, by day or in the evening."""
     who = np.array([PERSON[login] for login in REMOTE])
-    begin = np.where(np.arange(len(who)) % 2 == 0, 9, 19) * HOUR + rng.integers(0, HOUR, len(who))
+    begin = np.sort(np.where(np.arange(len(who)) % 2 == 0, 9, 19) * HOUR + rng.integers(0, HOUR, len(who)))
     until = begin + rng.integers(40 * MINUTE, 160 * MINUTE, len(who))
     inner = column(f"10.30.0.{20 + number}" for number in range(len(who)))
-    tunnel(day, rng, begin, until, user=LOGINS[who], ip=HOMES[who], inner=inner)
+    tunnel(day, rng, begin, until, slot=9, user=LOGINS[who], ip=HOMES[who], inner=inner)
     who = np.array([PERSON[login] for login in ON_THE_ROAD])
     begin = rng.integers(9 * HOUR, 16 * HOUR, len(who))
     anyconnect(day, rng, begin, rng.integers(900, 9000, len(who)), user=LOGINS[who], ip=HOMES[who])
