@@ -1,14 +1,17 @@
 """Batches in, answers out: the store of events, findings and rejects, and the state of what was done with them."""
 
+from miharu.store.alerts import AlertFilter
 from miharu.store.client import Store
 from miharu.store.errors import StateError, StoreError, StoreLostError
 from miharu.store.ledger import Batch, Counts, KnownContent, Segment
 from miharu.store.outbox import Delivery, Notice, OutboxCount, Terms
+from miharu.store.reach import store_answers
 from miharu.store.state import State, Transaction
 from miharu.store.tokens import SCOPES, Token
 
 __all__ = [
     "SCOPES",
+    "AlertFilter",
     "Batch",
     "Counts",
     "Delivery",
@@ -24,4 +27,5 @@ __all__ = [
     "Terms",
     "Token",
     "Transaction",
+    "store_answers",
 ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, func, select, text, tuple_
+from sqlalchemy import Connection, Row, Select, and_, func, or_, select, text, tuple_
 
 from miharu.core.alert import Alert
 from miharu.core.errors import OperatorError
@@ -24,6 +24,17 @@ _CHANGING: Final = (*(name for name in _NAMES if name != "id"), "updated", "revi
 _KEYS_AT_ONCE: Final = 300
 _SHOWN: Final = 5
 _HEX: Final = re.compile(r"[0-9a-f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """What an alert must be; None: anything. `level` is the least severe one, `since` and `until` touch its span."""
+
+    state: str | None = None
+    rule_id: str | None = None
+    level: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 def upsert_alerts(connection: Connection, alerts: Iterable[Alert], now: datetime) -> None:
@@ -77,18 +88,46 @@ def list_alerts(
     limit: int | None,
 ) -> list[Alert]:
     """Return alerts that pass every filter given, the latest first; `level` is the least severe one wanted."""
-    query = select(*_COLUMNS).order_by(ALERTS.c.last.desc(), ALERTS.c.id)
-    if state is not None:
-        query = query.where(ALERTS.c.state == state)
-    if rule_id is not None:
-        query = query.where(ALERTS.c.rule_id == rule_id)
-    if level is not None:
-        query = query.where(ALERTS.c.rule_level.in_(LEVELS[LEVELS.index(level) :]))
-    if since is not None:
-        query = query.where(ALERTS.c.last >= since)
-    if until is not None:
-        query = query.where(ALERTS.c.first <= until)
+    return page_alerts(connection, AlertFilter(state, rule_id, level, since, until), None, limit)
+
+
+def page_alerts(
+    connection: Connection, wanted: AlertFilter, after: tuple[datetime, str] | None, limit: int | None
+) -> list[Alert]:
+    """Return alerts that pass a filter, the latest first, from behind the one whose (last, id) is `after`."""
+    last, id_ = ALERTS.c.last, ALERTS.c.id
+    query = select(*_COLUMNS).order_by(last.desc(), id_)
+    if wanted.state is not None:
+        query = query.where(ALERTS.c.state == wanted.state)
+    if wanted.rule_id is not None:
+        query = query.where(ALERTS.c.rule_id == wanted.rule_id)
+    if wanted.level is not None:
+        query = query.where(ALERTS.c.rule_level.in_(LEVELS[LEVELS.index(wanted.level) :]))
+    if wanted.since is not None:
+        query = query.where(last >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(ALERTS.c.first <= wanted.until)
+    if after is not None:
+        query = query.where(or_(last < after[0], and_(last == after[0], id_ > after[1])))
     return _read(connection, query if limit is None else query.limit(limit))
+
+
+def set_alert_state(connection: Connection, alert_id: str, state: str, now: datetime) -> Alert | None:
+    """Open or close an alert and return it as it is then; None where no alert has this id.
+
+    Raises OperatorError where another alert took its place.
+    """
+    found = _read(connection, select(*_COLUMNS).where(ALERTS.c.id == alert_id).with_for_update())
+    if not found:
+        return None
+    (known,) = found
+    if known.state == "superseded":
+        message = f"another alert took the place of {known.id}; change {known.superseded_by}"
+        raise OperatorError(message)
+    changed = replace(known, state=state)
+    if changed != known:
+        upsert_alerts(connection, [changed], now)
+    return changed
 
 
 def alert(connection: Connection, start: str) -> Alert | None:

@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from miharu.core.alert import Alert
 from miharu.core.clock import Clock, system_clock
 from miharu.store import alerts, ledger, outbox, schema, tokens
+from miharu.store.alerts import AlertFilter
 from miharu.store.errors import StateError
 from miharu.store.ledger import Batch, Counts, Fingerprint, KnownContent, Segment
 from miharu.store.outbox import Delivery, Notice, OutboxCount, Terms
@@ -179,6 +180,19 @@ class State:
         """Return the alert whose id is `start` or alone begins with it. Raises OperatorError where several do."""
         with self._reading() as connection:
             return alerts.alert(connection, start)
+
+    def page_alerts(self, wanted: AlertFilter, after: tuple[datetime, str] | None, limit: int) -> list[Alert]:
+        """Return alerts that pass a filter, the latest first, from behind the one whose (last, id) is `after`."""
+        with self._reading() as connection:
+            return alerts.page_alerts(connection, wanted, after, limit)
+
+    def set_alert_state(self, alert_id: str, state: str) -> Alert | None:
+        """Open or close an alert and return it as it is then; None where no alert has this id.
+
+        Raises OperatorError where another alert took its place.
+        """
+        with self._connection() as connection:
+            return alerts.set_alert_state(connection, alert_id, state, self._clock())
 
     def alerts_since(self, revision: int, limit: int) -> list[tuple[int, Alert]]:
         """Return up to `limit` alerts changed after `revision`, in the order of change, each with its own revision."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -21,7 +22,8 @@ import miharu.store.migrations
 from miharu.cli.app import make_app
 from miharu.core.alert import Alert
 from miharu.core.errors import OperatorError
-from miharu.store import State
+from miharu.core.settings import Settings
+from miharu.store import AlertFilter, State, Store, store_answers
 from miharu.store.schema import _VERSIONS
 
 START = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -224,3 +226,42 @@ def test_the_command_refuses_in_a_sentence(tmp_path):
     assert "no live token" in str(call(tmp_path, "tokens", "revoke", "a", code=1).exception)
     call(tmp_path, "tokens", "create", "a", code=2)
     call(tmp_path, "tokens", "create", "a", "--scope", "read", "--days", "1e300", code=2)
+
+
+# -- alerts page by page, and their state ----------------------------------------------------------
+
+
+def test_pages_hold_every_alert_once(state):
+    state.upsert_alerts(alert(number, last=START + timedelta(hours=number // 3)) for number in range(10))
+    seen, after = [], None
+    while page := state.page_alerts(AlertFilter(level="high"), after, 4):
+        seen += page
+        after = (page[-1].last, page[-1].id)
+    assert seen == state.list_alerts()
+    assert len(seen) == 10
+    assert state.page_alerts(AlertFilter(state="closed"), None, 4) == []
+
+
+def test_an_alert_is_closed_and_opened(state):
+    gone = alert(2, state="superseded", superseded_by="a" * 32)
+    state.upsert_alerts([alert(1), gone])
+    assert state.set_alert_state(alert(1).id, "closed") == alert(1, state="closed")
+    assert state.alert(alert(1).id).state == "closed"
+    assert state.alerts_since(2, 9) == [(3, alert(1, state="closed"))]
+    state.set_alert_state(alert(1).id, "closed")
+    assert state.last_revision() == 3
+    state.set_alert_state(alert(1).id, "open")
+    assert state.alerts_since(3, 9) == [(4, alert(1))]
+    assert state.set_alert_state("7" * 32, "open") is None
+    with pytest.raises(OperatorError, match=f"change {'a' * 32}"):
+        state.set_alert_state(gone.id, "closed")
+
+
+def test_whether_the_store_answers(tmp_path):
+    assert not store_answers(tmp_path)
+    settings = Settings(data=tmp_path, store_memory_bytes=600_000_000)
+    with Store.open(tmp_path, settings, grace=0.2) as store:
+        assert store_answers(tmp_path)
+        assert store.query("SELECT 1").height == 1
+    while store_answers(tmp_path):  # it ends a moment after its last client; asking makes us one
+        time.sleep(0.5)
