@@ -6,12 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 # A landing must not hang on a random case nobody has seen: CI takes the same cases each time, everybody else new ones.
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("dev", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
+
+# structlog's own default draws every traceback with the values of all variables, which takes seconds.
+structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 CORPUS_TESTS = "tests/corpora/"
 

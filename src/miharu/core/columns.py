@@ -73,6 +73,7 @@ REJECT_REASONS: Final[dict[str, str]] = {
     "archive_truncated": "the compressed stream ends early",
     "archive_damaged": "the compressed stream is damaged",
     "too_long": "the record is longer than the limit",
+    "fault": "a fault of miharu's own stopped the reading of this record; report it, the bytes are kept",
     "unreadable": "the file or archive member could not be opened or read on",
 }
 

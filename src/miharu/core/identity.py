@@ -44,7 +44,19 @@ def record_ids(file_key: str, offsets: npt.NDArray[np.uint64]) -> pl.Series:
     `file_key` is 32 hexadecimal digits (the fingerprint of the file's content when first seen); the
     result is a String series as long as `offsets`.
     """
-    high, low = np.uint64(int(file_key[:16], 16)), np.uint64(int(file_key[16:32], 16))
+    high, low = key_words(file_key)
+    return ids_of(high, low, offsets)
+
+
+def key_words(key: str) -> tuple[np.uint64, np.uint64]:
+    """Return the two halves of a key of 32 hexadecimal digits."""
+    return np.uint64(int(key[:16], 16)), np.uint64(int(key[16:32], 16))
+
+
+def ids_of(
+    high: np.uint64 | npt.NDArray[np.uint64], low: np.uint64 | npt.NDArray[np.uint64], offsets: npt.NDArray[np.uint64]
+) -> pl.Series:
+    """Return ids of records: `high` and `low` are the halves of their keys (one for all, or one per record)."""
     words = np.empty((len(offsets), 2), dtype=">u8")
     with np.errstate(over="ignore"):
         words[:, 0] = _mix(_mix(offsets.astype(np.uint64) + high) ^ low)

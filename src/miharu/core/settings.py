@@ -66,7 +66,9 @@ class Settings(BaseSettings):
     retry_window: timedelta = Field(
         timedelta(minutes=10), description="A request that comes again unchanged within this time is a retry."
     )
-    live_rows: int = Field(8_192, ge=1, le=1_000_000, description="Records `serve` judges and stores at once, at most.")
+    live_rows: int = Field(
+        32_768, ge=1, le=1_000_000, description="Records `serve` judges and stores at once, at most."
+    )
     live_seconds: float = Field(0.5, gt=0, le=60, description="Longest time `serve` gathers records before that.")
     watch_itself: bool = Field(True, description="Whether `serve` takes its own log in as logs, too.")
     notify: tuple[dict[str, Any], ...] = Field(

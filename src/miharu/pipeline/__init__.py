@@ -2,9 +2,11 @@
 
 from miharu.pipeline.casefile import Casefile, Evidence, open_case
 from miharu.pipeline.importer import Importer
+from miharu.pipeline.live import LiveWorker, Pulse
 from miharu.pipeline.report import FileReport, ImportReport, Progress, Silent
 from miharu.pipeline.rulebook import Imported, import_rules, remove_imported, rule_paths
 from miharu.pipeline.searching import search_events
+from miharu.pipeline.stages import LiveStages, Stages
 from miharu.pipeline.streaming import judge_paths, read_paths
 from miharu.pipeline.vitals import forget_vitals, read_vitals, vitals_folder, write_vitals
 from miharu.pipeline.wiring import Lake, load_ruleset, make_reader, open_lake
@@ -17,8 +19,12 @@ __all__ = [
     "Imported",
     "Importer",
     "Lake",
+    "LiveStages",
+    "LiveWorker",
     "Progress",
+    "Pulse",
     "Silent",
+    "Stages",
     "forget_vitals",
     "import_rules",
     "judge_paths",

@@ -24,3 +24,10 @@ def rare_collections() -> Iterator[None]:
     finally:
         gc.set_threshold(*usual)
         gc.unfreeze()
+
+
+def frozen_again() -> None:
+    """Let go of what was replaced and leave what stays out of the collector's way."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

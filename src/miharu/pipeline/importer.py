@@ -97,7 +97,7 @@ class Importer:
                 # Only a record with an id of its own can have come in another file before.
                 natural=any(span.chunk.format == "evtx" for span in group),
             ),
-            self._detector,
+            self._detector.run,
         )
 
     def _landed(self, landed: Landed, size: int) -> None:

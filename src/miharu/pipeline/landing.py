@@ -18,7 +18,6 @@ from typing import TypeAlias
 import polars as pl
 
 from miharu.core.columns import EVENT_ID, RECORD_ROW
-from miharu.detect import Detector
 from miharu.pipeline.alerting import write_alerts
 from miharu.pipeline.reading import ReadBatch
 from miharu.pipeline.wiring import Lake
@@ -29,6 +28,8 @@ _IN_FLIGHT = 2
 """Batches being stored while the next one is read."""
 
 Step: TypeAlias = Callable[[str], None]
+Judge: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame]
+"""A batch → its findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,10 @@ class Runway:
         self._step = step
         self._flights: deque[_Flight] = deque()
 
-    def take(self, landing: Landing, detector: Detector) -> None:
+    def take(self, landing: Landing, judge: Judge) -> None:
         """Judge a batch and hand it to the store; settle the oldest one if too many are on their way."""
         events = self._without_known(landing) if landing.natural else landing.read.events
-        findings = detector.run(events)
+        findings = judge(events)
         store, token, again = self._lake.store, landing.token, landing.again
         inserts = [
             store.insert_later("events", events.drop(RECORD_ROW), token, again=again),

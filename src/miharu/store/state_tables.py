@@ -126,6 +126,28 @@ TOKENS: Final = Table(
     Index("tokens_by_name", "name"),
 )
 
+LIVE_POSITIONS: Final = Table(
+    "live_positions",
+    METADATA,
+    Column("worker", String(64), primary_key=True),
+    # Everything of the spool before this place is stored.
+    Column("segment", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+)
+
+LIVE_BATCHES: Final = Table(
+    "live_batches",
+    METADATA,
+    Column("token", String(32), primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("worker", String(64), nullable=False),
+    Column("begin_segment", BigInteger, nullable=False),
+    Column("begin_offset", BigInteger, nullable=False),
+    Column("end_segment", BigInteger, nullable=False),
+    Column("end_offset", BigInteger, nullable=False),
+    Column("created", Instant, nullable=False),
+)
+
 OUTBOX: Final = Table(
     "outbox",
     METADATA,
