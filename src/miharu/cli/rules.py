@@ -1,7 +1,8 @@
-"""`miharu rules`: import, list and check Sigma rules."""
+"""`miharu rules`: import, list, check and test Sigma rules."""
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections import Counter
 from pathlib import Path
@@ -14,9 +15,9 @@ from miharu.cli.context import context
 from miharu.cli.output import RowFormat, json_line, write_rows
 from miharu.core.errors import EXIT_CONTENT
 from miharu.detect import RuleProblem
-from miharu.pipeline import import_rules, load_ruleset, remove_imported
+from miharu.pipeline import RuleTestResult, import_rules, load_ruleset, remove_imported, run_rule_tests
 
-app = typer.Typer(help="Import, list and check Sigma rules.", no_args_is_help=True)
+app = typer.Typer(help="Import, list, check and test Sigma rules.", no_args_is_help=True)
 
 
 @app.command("import")
@@ -94,6 +95,36 @@ def check(
     )
     if ruleset.problems:
         raise typer.Exit(EXIT_CONTENT)
+
+
+@app.command("test")
+def run_tests(
+    ctx: typer.Context,
+    paths: Annotated[list[Path] | None, typer.Argument(help="Rules to test; default: all that apply.")] = None,
+) -> None:
+    """Run the records that rules carry under `tests` through the real reader. Exit code 3 where one fails.
+
+    Example: miharu rules test my-rules/
+    """
+    here = context(ctx)
+    results = run_rule_tests(paths or (), here.settings)
+    failed = [result for result in results if not result.passed]
+    if here.json:
+        sys.stdout.writelines(json_line(dataclasses.asdict(result)) for result in results)
+    elif failed:
+        write_rows(_failures(failed), RowFormat.table, sys.stdout)
+    rules = len({(result.path, result.rule_id) for result in results})
+    here.notes.print(f"{len(results):,} records of {rules:,} rules tested, {len(failed):,} failed", markup=False)
+    if failed:
+        raise typer.Exit(EXIT_CONTENT)
+
+
+def _failures(failed: list[RuleTestResult]) -> pl.DataFrame:
+    rows = [
+        {"record": f"{one.path}:{one.line}", "rule": one.title, "kind": one.kind, "reason": one.reason}
+        for one in failed
+    ]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("record", "rule", "kind", "reason"), pl.String))
 
 
 def _as_dict(problem: RuleProblem) -> dict[str, object]:

@@ -20,6 +20,8 @@ from miharu.detect.model import PROBLEM_REASONS, RuleProblem, ValueTest
 from miharu.detect.values import RuleFaultError, read_value
 
 _BASE: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TESTS: Final = "tests"
+"""Records that test the rule; what it finds does not depend on them, and so does not its hash."""
 _REMEDIES: Final[dict[str, str]] = {
     "yaml_invalid": "correct the YAML at this line",
     "unreadable": "check the file and its permissions, or fetch the archive again",
@@ -155,7 +157,8 @@ def _draft(file: RuleFile, line: int, document: Any) -> Draft:
     if not isinstance(detection, dict) or not isinstance(logsource, dict):
         missing = "detection" if not isinstance(detection, dict) else "logsource"
         raise RuleFaultError("not_a_rule", f"the key {missing} is missing or has no keys")
-    content = hash_parts(orjson.dumps(document, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS))
+    told = {key: value for key, value in document.items() if key != _TESTS}
+    content = hash_parts(orjson.dumps(told, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS))
     product, category, service = (_word(logsource.get(key)) for key in ("product", "category", "service"))
     return Draft(
         document, file.path, line, str(document.get("id") or content), str(document.get("title") or file.path),
