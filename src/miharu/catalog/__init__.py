@@ -23,11 +23,15 @@ from miharu.catalog.lookups import Lookups, load_lookups
 from miharu.catalog.place import content_root
 from miharu.catalog.sigma import FieldTarget, Route, RowTest, SigmaMapping, load_sigma_mapping
 from miharu.catalog.vocabulary import (
+    ADOPTED,
     CONTAINER_FIELDS,
     CONTAINER_MAP,
     CONTAINER_NAMES,
     CONTAINERS,
     CONVERSIONS,
+    ENVELOPE_STAMP,
+    ENVELOPE_ZONE,
+    KEPT,
     READERS,
     TESTS,
     TIME_FORMATS,
@@ -35,12 +39,16 @@ from miharu.catalog.vocabulary import (
 )
 
 __all__ = [
+    "ADOPTED",
     "CONTAINERS",
     "CONTAINER_FIELDS",
     "CONTAINER_MAP",
     "CONTAINER_NAMES",
     "CONTAINER_TYPES",
     "CONVERSIONS",
+    "ENVELOPE_STAMP",
+    "ENVELOPE_ZONE",
+    "KEPT",
     "READERS",
     "TESTS",
     "TIME_FORMATS",

@@ -143,8 +143,26 @@ CONTAINER_NAMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 that name is declared and nothing else holds the value unchanged, else among the leftovers."""
 
 
+ADOPTED: Final = "record.adopted."
+"""Beginning of the columns of what an envelope around the record says in ECS names: taken where the record itself
+says nothing else."""
+
+KEPT: Final = "record.kept."
+"""Beginning of the columns of what else an envelope says: kept under the name that follows."""
+
+ENVELOPE_STAMP: Final = "record.stamp"
+ENVELOPE_ZONE: Final = "record.zone"
+"""Columns of an envelope's time as it was written, where `record.reference` is not yet that time, and of its zone."""
+
+
 def own_name(containers: Iterable[str], prefix: str, name: str) -> str:
     """Return the name under which a field is kept that no log source maps."""
+    if name.startswith(KEPT):
+        return name.removeprefix(KEPT)
+    if name.startswith(ADOPTED):
+        return f"envelope.{name.removeprefix(ADOPTED)}"
+    if name == ENVELOPE_STAMP:
+        return "envelope.time"
     for container in containers:
         for begin, kept in CONTAINER_NAMES.get(container, ()):
             if name.startswith(begin):

@@ -15,8 +15,10 @@ import polars as pl
 from miharu.catalog import Condition, FieldCatalog, LogSource, SetValue, apply_test
 from miharu.normalise.distinct import SAMPLE, repeats
 
-SET: Final = "set."
-WHEN: Final = "when."
+SET: Final = "record.set."
+WHEN: Final = "record.when."
+"""Nothing that a record says can be in a column of such a name: those of `record.` are the house's own."""
+
 _REMEMBERED: Final = 20_000
 
 
@@ -35,7 +37,7 @@ class Choices:
     _memo: dict[tuple[Any, ...], _Verdict] = field(default_factory=dict)
 
     def columns(self, frame: pl.DataFrame) -> list[pl.Series]:
-        """Return columns `set.<field>` (what the last block that holds sets) and `when.<number>` (where it holds).
+        """Return columns SET + field (what the last block that holds sets) and WHEN + number (where it holds).
 
         Only columns that have something to say are returned.
         """

@@ -9,7 +9,18 @@ from typing import Final
 
 import polars as pl
 
-from miharu.catalog import FieldCatalog, LogSource, Lookups, TimeSpec, load_lookups, own_name
+from miharu.catalog import (
+    ADOPTED,
+    ENVELOPE_STAMP,
+    ENVELOPE_ZONE,
+    KEPT,
+    FieldCatalog,
+    LogSource,
+    Lookups,
+    TimeSpec,
+    load_lookups,
+    own_name,
+)
 from miharu.core.chunk import Fields
 from miharu.core.columns import (
     EVENT_CREATED,
@@ -40,6 +51,7 @@ from miharu.normalise.times import read_times
 
 ZONES_TABLE: Final = "time_zones"
 _SYSLOG_TIME: Final = TimeSpec(("timestamp",), ("syslog",), "timezone")
+_ENVELOPE_TIME: Final = TimeSpec((ENVELOPE_STAMP,), ("syslog",), ENVELOPE_ZONE)
 _BIG: Final = 1024
 """A frame of this many rows is worth a pass of its own; smaller ones are stacked first."""
 _WIDTH: Final = 400
@@ -114,6 +126,9 @@ class _Maker:
             series for name, wanted in plan.conversions.items() for series in evaluate(frame.get_column(name), wanted)
         ]
         frame = frame.hstack(converted)
+        stamped: dict[str, pl.Series] = {}
+        if ENVELOPE_STAMP in frame.columns:
+            frame, stamped = self._dated_by_envelope(frame)
         time, told = self._time(frame)
         events = frame.select(
             pl.col(RECORD_ROW),
@@ -126,7 +141,7 @@ class _Maker:
             pl.col(RECORD_OFFSET).alias(LOG_OFFSET),
             *plan.expressions,
         )
-        left = encode(what_is_left(frame, events, plan.remains, told), self._own_name)
+        left = encode(what_is_left(frame, events, plan.remains, told | stamped), self._own_name)
         return events if left is None else events.with_columns(left)
 
     def _own_name(self, name: str) -> str:
@@ -140,6 +155,12 @@ class _Maker:
             if len(self._plans) > _PLANS:
                 self._plans.popitem(last=False)
         return plan
+
+    def _dated_by_envelope(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+        """Return the frame with the time of the envelope around each record as its reference, where it tells one."""
+        read, told = read_times(frame, _ENVELOPE_TIME, TIME_FORMATS, self._timezone, self._zones)
+        reference = read.fill_null(frame.get_column(RECORD_REFERENCE)).alias(RECORD_REFERENCE)
+        return frame.with_columns(reference), told
 
     def _time(self, frame: pl.DataFrame) -> tuple[pl.Series, dict[str, pl.Series]]:
         """Return the time of each row, and for each column the rows whose time it told."""
@@ -180,7 +201,9 @@ def gather_frames(frames: Sequence[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 
 def _has_value(series: pl.Series) -> bool:
-    return series.null_count() < len(series) or series.name.startswith("record.")
+    if series.null_count() < len(series):
+        return True
+    return series.name.startswith("record.") and not series.name.startswith((ADOPTED, KEPT, ENVELOPE_STAMP))
 
 
 def _ordered(batch: pl.DataFrame) -> pl.DataFrame:

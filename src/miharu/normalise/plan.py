@@ -7,17 +7,21 @@ block's set, the map, the container's own map, a lookup, the general set.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import polars as pl
 
 from miharu.catalog import (
+    ADOPTED,
     CONTAINER_FIELDS,
     CONTAINER_MAP,
     CONTAINER_NAMES,
     CONTAINER_TYPES,
+    ENVELOPE_STAMP,
+    KEPT,
     FieldCatalog,
     FieldDefinition,
     FieldMapping,
@@ -42,7 +46,8 @@ from miharu.normalise.tables import CONVERSIONS
 
 TAGS: Final = "record.tags"
 FORM: Final = "form"
-CONVERTED: Final = "converted."
+CONVERTED: Final = "record.converted."
+_SAID: Final = (ADOPTED, KEPT, ENVELOPE_STAMP)
 MANY_CONVERSIONS: Final = 3
 """Conversions of one field that make it cheaper to convert its distinct values and map them back."""
 _OWN: Final = frozenset(
@@ -93,9 +98,12 @@ class Planner:
             for name, target in CONTAINER_MAP[container].items()
             if name not in source.leftovers.drop and name not in {mapping.field for mapping in source.maps}
         ]
-        self._quiet = frozenset(source.leftovers.drop) | {
-            name for container in source.recognise.containers for name in CONTAINER_FIELDS[container]
-        }
+        forms = any(form.name for step in source.read for form in (*step.default, *chain(*step.patterns.values())))
+        self._quiet = (
+            frozenset(source.leftovers.drop)
+            | ({FORM} if forms else set())
+            | {name for container in source.recognise.containers for name in CONTAINER_FIELDS[container]}
+        )
 
     def compile(self, schema: Schema) -> Plan:
         """Return the plan for a frame with the columns `schema` (choice columns included)."""
@@ -116,6 +124,8 @@ class Planner:
                 candidates[step.to].append(fit(translated, pl.String(), self._definition(step.to)))
         for name, value in self._source.set.items():
             candidates[name].append(self._literal(name, value))
+        for mapping in self._enveloped(schema):
+            self._add_mapping(mapping, schema, candidates, remains)
         if TAGS in schema:
             candidates["tags"] = [_with_tags(candidates["tags"])]
         return Plan(
@@ -217,9 +227,18 @@ class Planner:
         """Return mappings of columns that bear an ECS field's own name, if the log source adopts them."""
         if not self._source.leftovers.adopt:
             return []
-        fields = [self._catalog.get(name) for name in schema]
+        return [FieldMapping(name, (name,)) for name in self._columns(schema)]
+
+    def _enveloped(self, schema: Schema) -> list[FieldMapping]:
+        """Return mappings of the columns in which an envelope around the record says something in ECS names."""
+        names = (name.removeprefix(ADOPTED) for name in schema if name.startswith(ADOPTED))
+        return [FieldMapping(ADOPTED + name, (name,)) for name in self._columns(names)]
+
+    def _columns(self, names: Iterable[str]) -> list[str]:
+        """Return those of `names` that have a column which a record may fill."""
+        fields = [self._catalog.get(name) for name in names]
         return [
-            FieldMapping(field.name, (field.name,))
+            field.name
             for field in fields
             if field is not None and field.type not in CONTAINER_TYPES and field.name not in _OWN
         ]
@@ -231,7 +250,7 @@ class Planner:
     def _remains(self, schema: Schema, mapped: Mapping[str, Remains]) -> list[Remains]:
         found = []
         for name in schema:
-            if name in self._quiet or name == FORM or name.startswith(("record.", SET, WHEN)):
+            if name in self._quiet or (name.startswith("record.") and not name.startswith(_SAID)):
                 continue
             one = mapped.get(name, Remains(name))
             if "" not in one.targets:

@@ -11,11 +11,11 @@ from miharu.catalog import CONTAINERS as CONTAINER_NAMES
 from miharu.catalog import LogSource
 from miharu.core.chunk import Fields, Format
 from miharu.core.columns import RECORD_SCHEMA, empty_rejects
-from miharu.parse.containers import open_all
+from miharu.parse.containers import Container, open_all
 from miharu.parse.readers import read_all
-from miharu.parse.recognition import recognise
 from miharu.parse.tables import CONTAINERS, READERS
 from miharu.parse.text import with_text
+from miharu.parse.unwrapping import Unwrapper, bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +36,24 @@ class Parser:
     def __init__(self, sources: Sequence[LogSource], timezone: str = "UTC") -> None:
         self._timezone = timezone
         ordered = sorted(sources, key=lambda source: (source.priority, source.id))
-        self._by_container = {
+        by_container = {
             name: [source for source in ordered if name in source.recognise.containers] for name in CONTAINER_NAMES
         }
+        self._unwrapper = Unwrapper(by_container, _containers("lines"), timezone)
 
     def read(self, chunk_format: Format, records: pl.DataFrame) -> Parsed:
         """Read records (RECORD_SCHEMA) of one format; never raises on what they hold."""
         if records.is_empty():
             return Parsed([], empty_rejects())
-        containers = [one for one in CONTAINERS if chunk_format in one.formats]
-        opened = open_all(with_text(records.select(list(RECORD_SCHEMA))), containers, self._timezone)
+        records = with_text(records.select(list(RECORD_SCHEMA)))
+        opened = open_all(records, _containers(chunk_format), self._timezone)
         fields: list[Fields] = []
-        for container, frames in opened.frames.items():
-            for claim in recognise(frames, self._by_container[container]):
-                made = read_all(claim.frame, claim.source.read, READERS)
-                fields.extend(Fields(claim.source.id, frame) for frame in made if frame.height)
+        for one in self._unwrapper.settle(opened.frames):
+            source, frame = one.claim.source, one.claim.frame
+            made = read_all(frame, source.read, READERS)
+            fields.extend(Fields(source.id, bare(part, one)) for part in made if part.height)
         return Parsed(fields, opened.rejects)
+
+
+def _containers(chunk_format: Format) -> list[Container]:
+    return [one for one in CONTAINERS if chunk_format in one.formats]
