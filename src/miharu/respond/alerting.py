@@ -19,10 +19,19 @@ from miharu.respond.sessions import Session
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`alerts` to write (new, changed and superseded ones); `opened` of them had no predecessor."""
+    """`alerts` to write (new, changed and superseded ones).
+
+    Of these, `new` had no predecessor, and `raised` are more severe than every alert they go on from.
+    """
 
     alerts: tuple[Alert, ...]
-    opened: int
+    new: tuple[Alert, ...] = ()
+    raised: tuple[Alert, ...] = ()
+
+    @property
+    def opened(self) -> int:
+        """Return how many alerts are new."""
+        return len(self.new)
 
 
 def regroup(stored: Sequence[Alert], found: Sequence[Session], gap: timedelta) -> Change:
@@ -33,18 +42,22 @@ def regroup(stored: Sequence[Alert], found: Sequence[Session], gap: timedelta) -
     """
     spans: list[Alert | Session] = sorted([*stored, *found], key=lambda span: (span.first, span.first_finding))
     written: list[Alert] = []
-    opened = 0
+    new: list[Alert] = []
+    raised: list[Alert] = []
     for run in _runs(spans, gap):
         old = [span for span in run if isinstance(span, Alert)]
         if len(old) == len(run) == 1:
             continue
         joined = _join(run, old)
-        opened += not old
+        if not old:
+            new.append(joined)
+        elif all(LEVELS.index(alert.rule_level) < LEVELS.index(joined.rule_level) for alert in old):
+            raised.append(joined)
         written.append(joined)
         written.extend(
             replace(alert, state="superseded", superseded_by=joined.id) for alert in old if alert.id != joined.id
         )
-    return Change(tuple(written), opened)
+    return Change(tuple(written), tuple(new), tuple(raised))
 
 
 def _runs(spans: Sequence[Alert | Session], gap: timedelta) -> list[list[Alert | Session]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
 from miharu.core.identity import hash_parts
 from miharu.store.state_tables import OUTBOX
@@ -196,7 +196,7 @@ def _held(delivery: str, holder: str) -> ColumnElement[bool]:
     return and_(OUTBOX.c.delivery == delivery, OUTBOX.c.holder == holder, OUTBOX.c.state == WAITING)
 
 
-def _together(connection: Connection, target: str, rows: Sequence[Row[Any]], now: datetime, terms: Terms) -> list[str]:
+def _together(connection: Connection, target: str, rows: Sequence[Any], now: datetime, terms: Terms) -> list[str]:
     """Choose which of the notices that were never tried go as one message now."""
     if not rows:
         return []
