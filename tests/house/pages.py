@@ -185,8 +185,9 @@ def rules_page() -> str:
         [
             "# Starter rules",
             "",
-            "The rules that come with miharu: few, so that a first import says something. For real watching import the",
-            "SigmaHQ rules too (`miharu rules import PATH`). Every file is valid for any Sigma tool.",
+            f"The {len(rows)} rules that come with miharu, so that a first import says something. For real watching",
+            "import the SigmaHQ rules too (`miharu rules import PATH`). Every file is valid for any Sigma tool, and holds",
+            "records that it must hit and near ones that it must not: `miharu rules test` runs them, yours too.",
             f"{MADE} from `content/rules`.",
             "",
             *table(["rule", "level", "ATT&CK", "finds"], rows),
