@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -49,8 +50,12 @@ def list_(
         alerts = lake.state.list_alerts(state=None if state == "all" else state)
     least = LEVELS.index(level) if level else 0
     alerts = [alert for alert in alerts if LEVELS.index(alert.rule_level) >= least]
-    alerts.sort(key=lambda alert: (-LEVELS.index(alert.rule_level), -alert.last.timestamp(), alert.id))
-    _write(here, alerts, limit, row_format)
+    _write(here, ranked(alerts), limit, row_format)
+
+
+def ranked(alerts: Sequence[Alert]) -> list[Alert]:
+    """Return alerts as people should look at them: most severe first, then newest first."""
+    return sorted(alerts, key=lambda alert: (-LEVELS.index(alert.rule_level), -alert.last.timestamp(), alert.id))
 
 
 def _write(here: Context, alerts: list[Alert], limit: int, row_format: RowFormat) -> None:
@@ -63,11 +68,19 @@ def _write(here: Context, alerts: list[Alert], limit: int, row_format: RowFormat
             flat = [row | {"entity": orjson.dumps(row["entity"]).decode()} for row in rows]
             write_rows(pl.DataFrame(flat), shown, sys.stdout)
         return
+    console = Console(file=sys.stdout)
+    console.print(table_of(alerts[:limit]))
+    more = f", {len(alerts) - limit:,} not shown (--limit)" if len(alerts) > limit else ""
+    console.print(f"{len(alerts):,} alerts{more}; `miharu alerts show ID` explains one", style="dim")
+
+
+def table_of(alerts: Sequence[Alert]) -> Table:
+    """Return alerts as a table for a terminal."""
     table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("level", "alert", "rule", "entity", "hits", "last"):
         whole = name in {"level", "alert", "last"}
         table.add_column(name, justify="right" if name == "hits" else "left", overflow="fold", no_wrap=whole)
-    for alert in alerts[:limit]:
+    for alert in alerts:
         table.add_row(
             Text(alert.rule_level, style=_STYLES.get(alert.rule_level, "")),
             alert.id[:_ID_SHOWN],
@@ -76,10 +89,7 @@ def _write(here: Context, alerts: list[Alert], limit: int, row_format: RowFormat
             f"{alert.count:,}",
             _short(alert.last),
         )
-    console = Console(file=sys.stdout)
-    console.print(table)
-    more = f", {len(alerts) - limit:,} not shown (--limit)" if len(alerts) > limit else ""
-    console.print(f"{len(alerts):,} alerts{more}; `miharu alerts show ID` explains one", style="dim")
+    return table
 
 
 @app.command("show")
