@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from miharu import __version__
-from miharu.cli import alerts, detect, import_, parse, rules, search, sources, sql, tokens
+from miharu.cli import alerts, detect, import_, notify, parse, rules, search, sources, sql, tokens
 from miharu.cli.context import Context
 from miharu.core.errors import OperatorError
 from miharu.core.settings import Settings
@@ -30,6 +30,7 @@ GROUPS = {
     "sources": sources.app,
     "alerts": alerts.app,
     "tokens": tokens.app,
+    "notify": notify.app,
 }
 
 
