@@ -7,8 +7,9 @@ import tracemalloc
 import pytest
 
 from miharu.core.errors import OperatorError
-from miharu.spool import SpoolReader
+from miharu.spool import Position, SpoolReader
 from miharu.spool.layout import FILE_HEADER, PREAMBLE, FileHeader, Keys, encode, encode_file_header
+from miharu.spool.segment import BLOCK
 from tests.unit.spool.spooling import (
     BEGIN,
     drain,
@@ -153,6 +154,19 @@ def test_missing_segments_are_damage(tmp_path):
     assert len(read_all(tmp_path)[1]) == 1
 
 
+def test_missing_segments_are_no_reason_to_go_beyond_the_end(tmp_path):
+    filled(tmp_path, FRAMES, segment_bytes=600)
+    places = spans(tmp_path)
+    numbers = sorted({number for _, number, *_ in places})
+    for number in numbers[1:4]:
+        segment_at(tmp_path, number).unlink()
+    with SpoolReader.open(tmp_path) as reader:
+        end = Position(numbers[2], 100)
+        frames, _, there = drain(reader, end=end)
+    assert frames == [one for one, number, *_ in places if number == numbers[0]]
+    assert there == end
+
+
 def test_an_acknowledged_end_that_is_gone_is_damage(tmp_path):
     filled(tmp_path, FRAMES, segment_bytes=900)
     places = spans(tmp_path)
@@ -209,6 +223,14 @@ def test_hostile_bytes_are_read_a_few_times_at_most(tmp_path, monkeypatch):
     assert frames == FRAMES
     assert [one.size for one in damages] == [size]
     assert sum(total) < 4 * size
+
+
+@pytest.mark.parametrize("more", range(-12, 5, 4))
+def test_a_frame_that_begins_where_a_block_ends_is_found(tmp_path, more):
+    by_hand(tmp_path, b"x" * (BLOCK + more) + encode(FRAMES, Keys.of(99, 7)))
+    frames, (damage,), _ = read_all(tmp_path)
+    assert frames == FRAMES
+    assert damage.size == BLOCK + more
 
 
 def test_frames_within_a_record_never_come_out(tmp_path):

@@ -181,10 +181,20 @@ def test_a_header_still_being_written_is_awaited(tmp_path):
         assert drain(reader, end)[0] == FRAMES[:2]
 
 
-def test_a_segment_that_was_barely_begun_is_passed_over(tmp_path):
+@pytest.mark.parametrize("size", [0, 3, 20])
+def test_a_segment_that_was_barely_begun_is_passed_over(tmp_path, size):
     filled(tmp_path, FRAMES[:1])
-    number = int(segments(tmp_path)[0].stem)
-    segment_at(tmp_path, number + 1).write_bytes(b"")
+    (path,) = segments(tmp_path)
+    segment_at(tmp_path, int(path.stem) + 1).write_bytes(path.read_bytes()[:size])
+    filled(tmp_path, FRAMES[1:2])
+    assert read_all(tmp_path)[:2] == (FRAMES[:2], [])
+
+
+def test_zeros_that_a_machine_leaves_when_it_goes_down_are_passed_over(tmp_path):
+    filled(tmp_path, FRAMES[:1])
+    (path,) = segments(tmp_path)
+    path.write_bytes(path.read_bytes() + bytes(5000))
+    (tmp_path / "durable").unlink()
     filled(tmp_path, FRAMES[1:2])
     assert read_all(tmp_path)[:2] == (FRAMES[:2], [])
 
@@ -227,6 +237,37 @@ def test_nothing_is_passed_over_by_a_reader_who_only_sees_the_files(tmp_path, mo
         monkeypatch.setattr(ends, "numbers", meanwhile)
         frames, damages, _ = drain(reader, rows=2)
     assert (frames, damages) == (FRAMES, [])
+
+
+def test_a_segment_that_came_and_went_is_no_reason_to_pass_over_frames(tmp_path, monkeypatch):
+    """A writer takes a segment back when its disk is too full to begin it, and goes on in the one before."""
+    monkeypatch.setattr(DurableView, "read", lambda view: None)
+    with writer(tmp_path) as spool, SpoolReader.open(tmp_path) as reader:
+        spool.put(FRAMES[:3])
+        following = segment_at(tmp_path, int(segments(tmp_path)[0].stem) + 1)
+        following.write_bytes(b"")
+        taken = reader.read(BEGIN, rows=1, size=1)
+        following.unlink()
+        spool.put(FRAMES[3:])
+        assert taken.frames + drain(reader, taken.end)[0] == FRAMES
+
+
+def test_what_the_writer_has_not_told_is_not_seen_until_the_machine_restarts(tmp_path, monkeypatch):
+    with writer(tmp_path, segment_bytes=1000) as spool:
+        spool.put(FRAMES[:2])
+        said = (tmp_path / "durable").read_bytes()
+        for one in FRAMES[2:]:
+            spool.put([one])
+    (tmp_path / "durable").write_bytes(said)
+    frames, damages, end = read_all(tmp_path)
+    assert (frames, damages) == (FRAMES[:2], [])
+    with SpoolReader.open(tmp_path) as reader:
+        assert reader.backlog(BEGIN) == end.offset - FILE_HEADER
+        beyond = Position(end.segment + 1, 0)
+        assert reader.read(beyond, rows=1, size=1).frames == []
+        assert reader.backlog(beyond) == 0
+    monkeypatch.setattr("miharu.spool.durable.boot", lambda: b"another boot, 16")
+    assert read_all(tmp_path)[:2] == (FRAMES, [])
 
 
 def test_after_a_restart_of_the_machine_the_files_count(tmp_path, monkeypatch):

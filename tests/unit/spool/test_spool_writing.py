@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -93,6 +94,19 @@ def test_a_disk_that_fails_in_beginning_a_segment_leaves_none(tmp_path):
             assert spool.segments == 1
         spool.put(FRAMES[2:3])
         assert spool.segments == 2
+    assert read_all(tmp_path)[:2] == (FRAMES[:1] + FRAMES[2:3], [])
+
+
+def test_a_segment_that_can_neither_be_begun_nor_taken_back_costs_nothing(tmp_path):
+    with writer(tmp_path, segment_bytes=4000) as spool:
+        spool.put(FRAMES[:1])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "fsync", failing(errno.EIO))
+            patch.setattr(Path, "unlink", failing(errno.EIO))
+            with pytest.raises(SpoolFullError):
+                spool.put(FRAMES[1:2])
+        spool.put(FRAMES[2:3])
+        assert spool.segments == 3
     assert read_all(tmp_path)[:2] == (FRAMES[:1] + FRAMES[2:3], [])
 
 
