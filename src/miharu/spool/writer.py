@@ -207,7 +207,7 @@ class SpoolWriter:
         if need > self._room:
             self._let_go(segment)
             raise SpoolFullError(
-                f"the disk of the spool in {self._folder} has less than {self._free_bytes} bytes to spare "
+                f"the disk of the spool in {self._folder} is full but for the {self._free_bytes} bytes that are left free "
                 "(spool_free_bytes): free some room on it"
             )
         self._room -= need
