@@ -207,8 +207,8 @@ class SpoolWriter:
         if need > self._room:
             self._let_go(segment)
             raise SpoolFullError(
-                f"the disk of the spool in {self._folder} is full but for the {self._free_bytes} bytes that are left free "
-                "(spool_free_bytes): free some room on it"
+                f"the disk of the spool in {self._folder} is full but for the {self._free_bytes} bytes "
+                "that are left free (spool_free_bytes): free some room on it"
             )
         self._room -= need
 
