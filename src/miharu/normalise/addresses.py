@@ -37,9 +37,10 @@ def canonical_ip(text: pl.Series) -> pl.Series:
 
 
 def _canonical(text: pl.Series) -> pl.Series:
-    plain = text.str.contains(_IPV4).fill_null(value=False)
-    if plain.all():
+    plain = text.str.contains(_IPV4)
+    if plain.all():  # whatever is null does not count
         return text
+    plain = plain.fill_null(value=False)
     result = text.set(~plain, None)
     rest = (~plain & text.str.contains(":", literal=True)).fill_null(value=False)
     if not rest.any():

@@ -119,7 +119,7 @@ class _Maker:
 
     def events(self, frame: pl.DataFrame, created: datetime) -> pl.DataFrame:
         """Return one event per row, unsorted columns, `record.row` kept."""
-        frame = frame.select(series for series in frame.get_columns() if _has_value(series))
+        frame = pl.DataFrame([series for series in frame.get_columns() if _has_value(series)])
         frame = frame.hstack(self._choices.columns(frame))
         plan = self._plan(frame)
         converted = [

@@ -124,11 +124,12 @@ def read_syslog_stamp(text: pl.Series, context: TimeContext) -> pl.Series:
         done = pl.Series([None], dtype=UTC_MICROS).new_from_index(0, len(text))
         done = done.scatter(bsd.arg_true(), read_syslog_stamp(text.filter(bsd), _part(context, bsd)))
         return done.scatter((~bsd).arg_true(), read_iso8601(text.filter(~bsd), _part(context, ~bsd)))
-    stamp = parts.select(
-        pl.col("month") + " " + pl.col("day") + " " + pl.col("clock") + pl.col("fraction").fill_null("")
-    ).to_series()
-    year = parts.select(pl.coalesce("before", "between", "after").cast(pl.Int32)).to_series()
-    return _with_year(stamp.str.replace(",", ".", literal=True), "%b %d %H:%M:%S%.f", year, context)
+    fraction = pl.col("fraction").fill_null("").str.replace(",", ".", literal=True)
+    stamp, year = parts.select(
+        (pl.col("month") + " " + pl.col("day") + " " + pl.col("clock") + fraction).alias("stamp"),
+        pl.coalesce("before", "between", "after").cast(pl.Int32).alias("year"),
+    ).get_columns()
+    return _with_year(stamp, "%b %d %H:%M:%S%.f", year, context)
 
 
 def read_apache(text: pl.Series, _context: TimeContext) -> pl.Series:
@@ -180,12 +181,11 @@ def _strftime(pattern: str) -> TimeFormat:
 
 
 def _with_year(stamp: pl.Series, pattern: str, year: pl.Series, context: TimeContext) -> pl.Series:
-    limit = context.reference + timedelta(days=1)
-    latest = limit.dt.year()
-    chosen = year.fill_null(latest)
-    read = _dated(stamp, pattern, chosen, context)
     if not year.null_count():
-        return read
+        return _dated(stamp, pattern, year, context)
+    limit = context.reference + timedelta(days=1)
+    chosen = year.fill_null(limit.dt.year())
+    read = _dated(stamp, pattern, chosen, context)
     for _ in range(_LEAP_SEARCH):
         again = year.is_null() & stamp.is_not_null() & ((read > limit) | read.is_null())
         rows = again.fill_null(value=False).arg_true()
@@ -200,7 +200,8 @@ def _with_year(stamp: pl.Series, pattern: str, year: pl.Series, context: TimeCon
 
 
 def _dated(stamp: pl.Series, pattern: str, year: pl.Series, context: TimeContext) -> pl.Series:
-    text = year.cast(pl.String).str.zfill(4) + " " + stamp
+    parts = pl.DataFrame([year.alias("year"), stamp.alias("stamp")])
+    text = parts.select(pl.col("year").cast(pl.String).str.zfill(4) + " " + pl.col("stamp")).to_series()
     return _localised(_per_distinct(text, lambda part: _naive(part, f"%Y {pattern}")), context)
 
 

@@ -7,8 +7,10 @@ their columns are full.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Final, TypeAlias
 
+import numpy as np
 import orjson
 import polars as pl
 
@@ -17,6 +19,9 @@ from miharu.parse.pairs import read_pairs, spread
 
 FORM: Final = "form"
 """Column of the name of the form that matched, where forms have names."""
+
+_AT_ONCE: Final = 4000
+"""Of so many rows the passes cost more than the matching."""
 
 Reader: TypeAlias = Callable[[pl.DataFrame, ReadStep], list[pl.DataFrame]]
 
@@ -40,43 +45,65 @@ def read_regex(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
     if not step.patterns or step.by not in frame.columns:
         return _first_match(frame, step.field, step.default)
     code = frame.get_column(step.by).cast(pl.String)
+    values = code.unique()
+    forms = [step.patterns.get(value, ()) for value in values]
+    distinct = list(dict.fromkeys(forms))
+    if len(distinct) == 1:
+        return _first_match(frame, step.field, (*distinct[0], *step.default))
+    numbers = pl.Series([distinct.index(each) for each in forms], dtype=pl.UInt32)
+    owner = code.replace_strict(values, numbers, return_dtype=pl.UInt32).to_numpy()
     frames: list[pl.DataFrame] = []
-    known = [value for value in code.unique() if value in step.patterns]
-    groups: dict[tuple[Form, ...], list[str]] = {}
-    for value in sorted(known):
-        groups.setdefault(step.patterns[value], []).append(value)
-    for forms, values in groups.items():
-        part = frame.filter(code.is_in(values))
-        frames.extend(_first_match(part, step.field, (*forms, *step.default)))
-    rest = frame.filter(~code.is_in(known).fill_null(value=False)) if known else frame
-    if rest.height:
-        frames.extend(_first_match(rest, step.field, step.default))
+    # Values without forms of their own come last.
+    for number, chosen in sorted(enumerate(distinct), key=lambda pair: not pair[1]):
+        frames.extend(_first_match(frame[np.flatnonzero(owner == number)], step.field, (*chosen, *step.default)))
     return frames
 
 
 def _first_match(frame: pl.DataFrame, field: str, forms: Sequence[Form]) -> list[pl.DataFrame]:
     """Split rows by the first form that matches; rows no form matches come last, unchanged."""
+    if 1 < len(forms) and frame.height <= _AT_ONCE:
+        return _first_match_at_once(frame, field, forms)
     frames: list[pl.DataFrame] = []
     for form in forms:
         if frame.is_empty():
             break
-        text = frame.get_column(field).cast(pl.String)
-        hits = text.str.contains(form.pattern).fill_null(value=False)
+        hits = frame.select(_matches(field, form.pattern)).to_series()
         if not hits.any():
             continue
         whole = bool(hits.all())
-        part = frame if whole else frame.filter(hits)
-        frames.append(_with_groups(part, text if whole else text.filter(hits), form))
+        frames.append(_with_groups(frame if whole else frame.filter(hits), field, form))
         frame = frame.clear() if whole else frame.filter(~hits)
     if frame.height:
         frames.append(frame)
     return frames
 
 
-def _with_groups(frame: pl.DataFrame, text: pl.Series, form: Form) -> pl.DataFrame:
+def _first_match_at_once(frame: pl.DataFrame, field: str, forms: Sequence[Form]) -> list[pl.DataFrame]:
+    """Try all forms on all rows: for few rows that is cheaper than a pass for each form."""
+    masks = frame.select(_matches(field, form.pattern).alias(str(at)) for at, form in enumerate(forms)).to_numpy()
+    first = np.where(masks.any(axis=1), masks.argmax(axis=1), len(forms))
+    frames: list[pl.DataFrame] = []
+    for number in np.unique(first).tolist():
+        rows = np.flatnonzero(first == number)
+        part = frame if len(rows) == frame.height else frame[rows]
+        frames.append(part if number == len(forms) else _with_groups(part, field, forms[number]))
+    return frames
+
+
+@cache
+def _matches(field: str, pattern: str) -> pl.Expr:
+    return pl.col(field).cast(pl.String).str.contains(pattern).fill_null(value=False)
+
+
+@cache
+def _groups(field: str, pattern: str) -> pl.Expr:
+    return pl.col(field).cast(pl.String).str.extract_groups(pattern)
+
+
+def _with_groups(frame: pl.DataFrame, field: str, form: Form) -> pl.DataFrame:
     added: list[pl.Series] = []
     if "(?P<" in form.pattern:
-        groups = text.str.extract_groups(form.pattern).struct.unnest().get_columns()
+        groups = frame.select(_groups(field, form.pattern)).to_series().struct.unnest().get_columns()
         added = [series for series in map(_without_empty, groups) if series.null_count() < frame.height]
     if form.name:
         added.append(pl.Series(FORM, [form.name], dtype=pl.String).new_from_index(0, frame.height))

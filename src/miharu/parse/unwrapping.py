@@ -137,8 +137,8 @@ def _envelopes(one: Settled) -> tuple[list[tuple[Settled, Wrapped]], Settled | N
     if one.container == "json" and not source.recognise.where and may_be_envelope(frame.columns):
         return _by_envelope(one)
     if one.container == "syslog" and source.priority >= _UNKNOWN and REBUILT not in frame.columns:
-        message = frame.get_column("message")
-        if any(message.str.starts_with(begin).any() for begin in _MAY_BE_JSON):
+        begins = [pl.col("message").str.starts_with(begin) for begin in _MAY_BE_JSON]
+        if frame.select(pl.any_horizontal(begins).any()).item():
             return [(one, Wrapped(frame, SYSLOG, whole=False))], None
     return [], one
 
@@ -228,12 +228,16 @@ def bare(frame: pl.DataFrame, settled: Settled) -> pl.DataFrame:
         return frame
     rebuilt = REBUILT in frame.columns
     left_out = {AT, TRUST, HEADLESS, *(_REBUILT.values() if rebuilt else ())}
-    says = outer.select(name for name in outer.columns if name not in left_out)[frame.get_column(AT)]
+    says = _rows(outer.select(name for name in outer.columns if name not in left_out), frame.get_column(AT))
     columns = {series.name: series for series in says.get_columns() if series.null_count() < says.height}
     columns[RECORD_RAW] = columns.pop(WHOLE).alias(RECORD_RAW)
     if settled.container == "syslog" and HOST in columns:
         columns.update(_hostname(frame, columns.pop(HOST)))
     return frame.drop(AT, REBUILT, TEXT, strict=False).with_columns(columns.values())
+
+
+def _rows(outer: pl.DataFrame, at: pl.Series) -> pl.DataFrame:
+    return outer if len(at) == outer.height and at.is_sorted() else outer[at]
 
 
 def _hostname(frame: pl.DataFrame, host: pl.Series) -> dict[str, pl.Series]:
