@@ -45,7 +45,8 @@ def rsyslog(folder: Path, action: str) -> Iterator[Path]:
         f"""
 global(workDirectory="{folder}" maxMessageSize="64k")
 module(load="imuxsock" SysSock.Use="off")
-input(type="imuxsock" Socket="{place}" CreatePath="on" RateLimit.Interval="0" UseSysTimeStamp="off" UsePIDFromSystem="off")
+input(type="imuxsock" Socket="{place}" CreatePath="on" RateLimit.Interval="0"
+  UseSysTimeStamp="off" UsePIDFromSystem="off")
 template(name="seen" type="string" string="%timereported:::date-rfc3339%\\t%hostname%\\t%msg%\\n")
 *.* action(type="omfile" file="{folder}/seen.log" template="seen")
 {action}

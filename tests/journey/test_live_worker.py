@@ -145,7 +145,7 @@ def test_a_record_with_an_id_of_its_own_is_stored_once(tmp_path: Path, stages: S
 
 def test_damage_is_said_and_passed_over(tmp_path: Path, stages: Stages):
     fill(tmp_path, [frame(number) for number in range(FRAMES)])
-    segment = sorted((tmp_path / "spool").glob("*.segment"))[0]
+    segment = min((tmp_path / "spool").glob("*.segment"))
     data = bytearray(segment.read_bytes())
     data[len(data) // 2] ^= 0xFF
     segment.write_bytes(data)

@@ -43,14 +43,15 @@ def arrived(served: Served, mark: str, count: int = COUNT) -> list[dict[str, obj
 
 
 def instant(text: object) -> datetime:
-    return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    return datetime.fromisoformat(str(text))
 
 
+NEW = 'template="RSYSLOG_SyslogProtocol23Format"'
 FORWARDS = {
-    "tcp-octet": ("syslog-tcp", 'protocol="tcp" port="{syslog_tcp}" TCP_Framing="octet-counted" template="RSYSLOG_SyslogProtocol23Format"'),
+    "tcp-octet": ("syslog-tcp", 'protocol="tcp" port="{syslog_tcp}" TCP_Framing="octet-counted" ' + NEW),
     "tcp-newline": ("syslog-tcp", 'protocol="tcp" port="{syslog_tcp}" template="RSYSLOG_ForwardFormat"'),
-    "udp": ("syslog-udp", 'protocol="udp" port="{syslog_udp}" template="RSYSLOG_SyslogProtocol23Format"'),
-}  # fmt: skip
+    "udp": ("syslog-udp", 'protocol="udp" port="{syslog_udp}" ' + NEW),
+}
 
 
 @needs_rsyslog
@@ -81,7 +82,7 @@ def test_rsyslog_writes_to_elasticsearch(served: Served, tmp_path: Path):
         'template="doc" searchIndex="logs" searchType="" bulkmode="on" uid="rsyslog" '
         f'pwd="{served.token("intake")}" errorfile="{tmp_path}/errors")'
     )
-    with rsyslog(tmp_path, template + action) as place:
+    with rsyslog(tmp_path, 'module(load="omelasticsearch")\n' + template + action) as place:
         logger(place, failures("user-elastic"))
         rows = arrived(served, "user-elastic")
     check_against_rsyslog(rows, tmp_path / "seen.log", "http-bulk")
@@ -143,7 +144,8 @@ def test_elasticsearch_client(served: Served):
             "_source": {
                 "@timestamp": (begin + timedelta(seconds=number)).isoformat(),
                 "host": {"name": "web02"},
-                "message": f"Mar  4 05:06:07 web02 sshd[99]: Failed password for es-user from 192.0.2.9 port {1024 + number} ssh2",
+                "message": "Mar  4 05:06:07 web02 sshd[99]: Failed password for es-user from 192.0.2.9 "
+                f"port {1024 + number} ssh2",
             },
         }
         for number in range(COUNT)

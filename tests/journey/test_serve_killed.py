@@ -127,9 +127,9 @@ def check(served: Served, acknowledged: dict[str, int]) -> None:
     total = sum(acknowledged.values())
     until(lambda: stored(served) >= total, 90, f"{total} records")
     rows = served.sql(
-        "SELECT JSONExtractString(fields, 'sender') AS sender, count() AS n, "
-        "uniqExact(JSONExtractInt(fields, 'seq')) AS numbers, max(JSONExtractInt(fields, 'seq')) AS last "
-        "FROM events GROUP BY sender"
+        """SELECT extract(`event.original`, '"sender": "([^"]+)"') AS sender, count() AS n,
+        uniqExact(extract(`event.original`, '"seq": ([0-9]+)')) AS numbers,
+        max(toUInt64OrZero(extract(`event.original`, '"seq": ([0-9]+)'))) AS last FROM events GROUP BY sender"""
     )
     found = {row["sender"]: (row["n"], row["numbers"], row["last"]) for row in rows}
     assert found == {name: (count, count, count - 1) for name, count in acknowledged.items()}

@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     spool_bytes: int = Field(
         4_294_967_296, ge=1_048_576, description="Bytes the spool may hold before senders are made to wait."
     )
-    spool_segment_bytes: int = Field(67_108_864, ge=65_536, description="Bytes of one file of the spool.")
+    spool_segment_bytes: int = Field(33_554_432, ge=65_536, description="Bytes of one file of the spool.")
     spool_free_bytes: int = Field(
         268_435_456, ge=0, description="Bytes the spool leaves free on its disk; below that, senders wait."
     )

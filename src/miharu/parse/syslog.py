@@ -44,7 +44,7 @@ _SD_ELEMENT: Final = r'\[[^\s=\]"]{1,64}(?:\ +[^\s=\]"]{1,64}="(?:[^"\\]|\\.)*")
 _RFC5424: Final = rf"""(?xs)^(?P<head>
 <(?P<priority>[0-9]{{1,3}})>(?P<version>[1-9][0-9]{{0,2}})\ +
 (?P<timestamp>\S+)\ +(?P<hostname>\S+)\ +(?P<program>\S+)\ +(?P<procid>\S+)\ +(?P<msgid>\S+)\ +
-(?P<sd>-|(?:{_SD_ELEMENT})+)(?:\ |$))"""
+(?P<sd>-|(?:{_SD_ELEMENT})+)(?:\ {{1,2}}|$))"""  # rsyslog keeps a space of its own before the message
 
 _SD_PAIRS: Final = r'(?s)(?:^|\])(\[[^\s=\]"]+)|([^\s=\]"]+)="((?:[^"\\]|\\.)*)"'
 

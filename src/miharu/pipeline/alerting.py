@@ -6,22 +6,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 
-from miharu.core.alert import Alert
-from miharu.respond import Session, regroup
+from miharu.pipeline.notifying import plan_notices
+from miharu.respond import Session, Target, regroup
 from miharu.store import Transaction
 
 
-def write_alerts(transaction: Transaction, found: Sequence[Session], gap: timedelta) -> int:
-    """Join sessions with the stored alerts they touch; return how many alerts are new."""
+def write_alerts(
+    transaction: Transaction, found: Sequence[Session], gap: timedelta, targets: Sequence[Target] = ()
+) -> int:
+    """Join sessions with the stored alerts they touch, and note whom to tell; return how many alerts are new."""
     groups: dict[tuple[str, str], list[Session]] = defaultdict(list)
     for session in found:
         groups[session.rule_id, session.entity].append(session)
     stored = transaction.live_alerts(groups)
-    opened = 0
-    changed: list[Alert] = []
-    for key, new in groups.items():
-        change = regroup(stored[key], new, gap)
-        changed.extend(change.alerts)
-        opened += change.opened
-    transaction.upsert_alerts(changed)
-    return opened
+    changes = [regroup(stored[key], new, gap) for key, new in groups.items()]
+    transaction.upsert_alerts([alert for change in changes for alert in change.alerts])
+    transaction.enqueue(plan_notices(targets, changes))
+    return sum(change.opened for change in changes)

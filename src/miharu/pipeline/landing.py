@@ -21,7 +21,7 @@ from miharu.core.columns import EVENT_ID, RECORD_ROW
 from miharu.pipeline.alerting import write_alerts
 from miharu.pipeline.reading import ReadBatch
 from miharu.pipeline.wiring import Lake
-from miharu.respond import Session, sessions
+from miharu.respond import Session, Target, sessions
 from miharu.store import Transaction
 
 _IN_FLIGHT = 2
@@ -70,13 +70,14 @@ class _Flight:
 class Runway:
     """Lands batches one after the other; a few are being stored while the caller reads the next.
 
-    `step` is told each step reached (`stored`, `committed`), for tests that stop there.
+    `step` is told each step reached (`stored`, `committed`), for tests that stop there; `targets` are told of alerts.
     """
 
-    def __init__(self, lake: Lake, gap: timedelta, step: Step) -> None:
+    def __init__(self, lake: Lake, gap: timedelta, step: Step, targets: Sequence[Target] = ()) -> None:
         self._lake = lake
         self._gap = gap
         self._step = step
+        self._targets = targets
         self._flights: deque[_Flight] = deque()
 
     def take(self, landing: Landing, judge: Judge) -> None:
@@ -133,7 +134,7 @@ class Runway:
             insert.result()
         self._step("stored")
         with self._lake.state.transaction() as transaction:
-            opened = write_alerts(transaction, flight.found, self._gap)
+            opened = write_alerts(transaction, flight.found, self._gap, self._targets)
             flight.landing.finish(transaction)
         self._step("committed")
         flight.landing.landed(Landed(flight.events, flight.findings, opened))

@@ -7,6 +7,7 @@ the journalled spans again, unchanged, and goes on behind them.
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections import Counter
@@ -27,12 +28,16 @@ from miharu.pipeline.landing import Landed, Landing, Runway, Step
 from miharu.pipeline.reading import ReadBatch
 from miharu.pipeline.stages import LiveStages
 from miharu.pipeline.wiring import Lake, open_lake
+from miharu.respond import load_targets
 from miharu.spool import Damage, Position, SpoolReader
 from miharu.store import LiveBatch, StateError, StoreError
 
 _POLL_SECONDS: Final = 0.03
 _FORGET_SECONDS: Final = 1.0
 _BATCH_BYTES: Final = 64 * 1024 * 1024
+_KEPT_SEGMENTS: Final = 2
+_ROOMY: Final = 8
+"""Segments the spool must have room for before any is kept."""
 _EVERYTHING: Final = 1 << 62
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts while the store or the state cannot be reached."""
@@ -108,7 +113,7 @@ class _Following:
         self._forgot = 0.0
 
     def run(self, stop: threading.Event, clock: Clock, step: Step) -> None:
-        runway = Runway(self._lake, self._settings.session_gap, step)
+        runway = Runway(self._lake, self._settings.session_gap, step, load_targets(self._settings))
         state = self._lake.state
         place = Position(*state.live_position(self._name))
         for batch in state.pending_live(self._name):
@@ -196,8 +201,20 @@ class _Following:
         now = time.monotonic()
         if now - self._forgot >= _FORGET_SECONDS:
             self._forgot = now
-            self._spool.forget(Position(*self._lake.state.live_stored(self._name)))
+            self._forget(Position(*self._lake.state.live_stored(self._name)))
             self._pulse.backlog = self._spool.backlog(place)
+
+    def _forget(self, stored: Position) -> None:
+        """Delete what is stored. The last segments stay while there is room.
+
+        After a fall the intake looks there for requests whose senders had no answer and will come again.
+        """
+        settings = self._settings
+        roomy = settings.spool_bytes >= _ROOMY * settings.spool_segment_bytes
+        free = shutil.disk_usage(settings.data).free
+        if roomy and free > settings.spool_free_bytes + _ROOMY * settings.spool_segment_bytes:
+            stored = Position(max(0, stored.segment - _KEPT_SEGMENTS), 0)
+        self._spool.forget(stored)
 
     def _tell(self, damages: list[Damage]) -> None:
         for damage in damages:

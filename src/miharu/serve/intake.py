@@ -73,14 +73,14 @@ class _Intake:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         folder = settings.data / "spool"
-        # Before a new segment makes the last one ready to be deleted.
-        self._repeats.load(recent(folder, datetime.now(UTC) - settings.retry_window))
         writer = SpoolWriter.open(
             folder,
             limit_bytes=settings.spool_bytes,
             segment_bytes=settings.spool_segment_bytes,
             free_bytes=settings.spool_free_bytes,
         )
+        # Only now: what the last writer wrote and could not acknowledge any more counts since we have opened.
+        self._repeats.load(recent(folder, datetime.now(UTC) - settings.retry_window))
         gate = SpoolGate(loop, writer)
         with State.open(settings.data) as state:
             try:
