@@ -2,6 +2,7 @@
 
 import random
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def cut(data: bytes, limit: int, boundaries: list[int]) -> tuple[list[bytes], in
     """Feed the blocks between boundaries; return the records and how many were too long."""
     framer, found = StreamFramer(limit), []
     edges = [0, *boundaries, len(data)]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         found += records(framer.feed(data[start:stop]))
         assert framer.held <= limit + 1
     found += records(framer.finish())

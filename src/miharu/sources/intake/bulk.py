@@ -91,6 +91,8 @@ def cut_bulk(body: bytes, *, index: str | None, most: int) -> Batch:
             item = Item(_read_action(line, number, index))
             if len(seen) < _REMEMBERED and item.action.id is None:
                 seen[line] = item
+        if len(items) >= most:
+            raise Refusal("too_large", f"the body holds more than {most} actions; send smaller requests")
         action = item.action
         if action.operation == "delete":
             items.append(Item(action, _ONLY_NEW))
@@ -105,8 +107,6 @@ def cut_bulk(body: bytes, *, index: str | None, most: int) -> Batch:
         items.append(item)
         documents.append(document.rstrip(b"\r"))
         ids.append(None if action.id is None else _natural(action))
-        if len(items) > most:
-            raise Refusal("too_large", f"the body holds more than {most} actions; send smaller requests")
     if not items:
         raise Refusal("no_data", "the body is empty; send an action and a document, each on a line of its own")
     return _batch(items, documents, ids)

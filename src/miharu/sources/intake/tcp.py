@@ -133,14 +133,15 @@ class _Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are asyncio's in all but name.
-        listener, self._transport = self._listener, cast("asyncio.Transport", transport)
+        stream = cast("asyncio.Transport", transport)
+        listener, self._transport = self._listener, stream
         peer = transport.get_extra_info("peername")
         self._sender = plain_address(peer[0]) if peer else "unknown"
         self._count = listener.counts.of(CHANNEL, self._sender)
         if listener.closing or listener.connections >= listener.limits.connections:
             self._count.refused += 1
             self._transport = None
-            transport.abort()
+            stream.abort()
             return
         listener.begun(self)
         connected = transport.get_extra_info("socket")
