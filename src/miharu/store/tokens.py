@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from miharu.core.errors import OperatorError
 from miharu.store.state_tables import TOKENS
@@ -104,7 +104,7 @@ def _live(connection: Connection, name: str, now: datetime) -> str | None:
     return found
 
 
-def _read(row: Row[Any]) -> Token:
+def _read(row: Any) -> Token:
     return Token(row.name, tuple(row.scopes), row.created, row.expires, row.revoked)
 
 

@@ -25,6 +25,7 @@ from miharu.serve.api.services import Services
 _VITALS_SECONDS: Final = 1.0
 _LAST_REQUESTS_SECONDS: Final = 5
 _BACKLOG: Final = 512
+_LAST_PORT: Final = 65_535
 
 _log = structlog.get_logger()
 
@@ -76,13 +77,13 @@ def listen(address: str) -> socket.socket:
     """Return a listening socket for `host:port` (`[host]:port` for IPv6). Raises OperatorError."""
     host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or int(port) > _LAST_PORT:
         message = f"api_address is {address!r}; write host:port, such as 127.0.0.1:8600"
         raise OperatorError(message)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         message = f"the API cannot listen on {address}: {error}; set api_address to one that is free"
         raise OperatorError(message) from error
 

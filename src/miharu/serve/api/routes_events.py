@@ -115,7 +115,7 @@ async def post_sql(request: Request, here: Here, token: Reader, accept: _Accept 
     """Run one SELECT, which can read the three tables and nothing else."""
     statement = await read_body(request, Statement)
     began = time.perf_counter()
-    frame = await here.access.ask(token.name, lambda lake: lake.store.query_readonly(statement.sql))
+    frame = await here.access.ask(token.name, lambda lake: select(lake, statement.sql))
     seconds = round(time.perf_counter() - began, 6)
     here.tally.counts["rows"] += frame.height
     rows = frame.iter_rows(named=True)
@@ -140,6 +140,16 @@ def find(lake: Lake, search: Search, most: int) -> pl.DataFrame:
             raise QueryError(f"The search gives none of the columns {named}; it gives {', '.join(query.columns)}.")
         sql = f"SELECT {', '.join(f'`{name}`' for name in known)} FROM ({query.sql})"  # noqa: S608 - known names
     return lake.store.query_readonly(sql)
+
+
+def select(lake: Lake, sql: str) -> pl.DataFrame:
+    """Return what a user's SELECT gives. Raises QueryError."""
+    try:
+        return lake.store.query_readonly(sql)
+    except pl.exceptions.PanicException as error:
+        # Polars gives up on two columns of one name.
+        hint = "give every column a name of its own with AS"
+        raise QueryError("The result cannot be read: two of its columns have the same name.", None, hint) from error
 
 
 def _instant(name: str, text: str | None) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -39,8 +40,8 @@ def encode(value: Any) -> bytes:
     try:
         return orjson.dumps(value, _plain, _OPTIONS)
     except orjson.JSONEncodeError:
-        # A whole number beyond 64 bits.
-        return json.dumps(value, default=_plain, ensure_ascii=False).encode("utf-8", "replace")
+        # A whole number beyond 64 bits, or the keys of a map that came as bytes.
+        return json.dumps(_textual(value), default=_plain, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def lines(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
@@ -68,6 +69,16 @@ def _pieces(rows: Iterable[dict[str, Any]]) -> Iterator[list[bytes]]:
             piece = []
     if piece:
         yield piece
+
+
+def _textual(value: Any) -> Any:
+    """Return a value with text for the keys of every mapping in it, instants as they are written elsewhere."""
+    if isinstance(value, dict):
+        return {str(_plain(key)): _textual(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_textual(each) for each in value]
+    # As orjson writes them: an instant with a Z, null for what is no number.
+    return orjson.loads(orjson.dumps(value, option=_OPTIONS)) if isinstance(value, datetime | float) else value
 
 
 def _plain(value: Any) -> Any:

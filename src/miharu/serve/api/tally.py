@@ -68,8 +68,19 @@ class TallyMiddleware:
             if message["type"] == "http.response.start":
                 given = {name for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *(pair for pair in _HEADERS if pair[0] not in given)]
-                route = getattr(scope.get("route"), "path", "other")
-                self._tally.note(scope["method"], route, message["status"], time.perf_counter() - began)
+                self._tally.note(scope["method"], _route(scope), message["status"], time.perf_counter() - began)
             await send(message)
 
         await self._app(scope, receive, sending)
+
+
+def _route(scope: Scope) -> str:
+    """Return the path of a request with the names of its parameters in place of their values."""
+    if "route" not in scope:
+        return "other"
+    parts = scope["path"].split("/")
+    for name, value in scope.get("path_params", {}).items():
+        # A value may be the same as a word of the path before it.
+        place = len(parts) - 1 - parts[::-1].index(str(value)) if str(value) in parts else -1
+        parts[place] = f"{{{name}}}"
+    return "/".join(parts)
