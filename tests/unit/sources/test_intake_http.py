@@ -245,7 +245,7 @@ def test_a_sender_that_hangs_up_leaves_nothing():
 
 
 def test_all_bodies_together_have_bounded_memory_and_give_it_back():
-    server = Server(memory=10_000)
+    server = Server(memory=10_000, body=5_000)
     go_on = asyncio.Event()
 
     async def scenario():
@@ -266,13 +266,19 @@ def test_all_bodies_together_have_bounded_memory_and_give_it_back():
             refused = await client.post("/logs", content=b"y" * 4000)
             go_on.set()
             done = await asyncio.gather(*waiting)
-            after = await client.post("/logs", content=b"z" * 9000)
+            after = await client.post("/logs", content=b"z" * 5000)
         return refused, done, after
 
     refused, done, after = asyncio.run(scenario())
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
     assert done == [200, 200]
     assert after.status_code == 200
+
+
+def test_one_request_always_has_room_for_its_body_twice():
+    server = Server(memory=1, body=100_000)
+    lines = b"line of text\n" * 7_692
+    assert server.ask("POST", "/logs", lines, content_encoding="identity").json()["accepted"] == 7_692
 
 
 def test_a_record_beyond_the_limit_is_refused_by_its_number():

@@ -27,8 +27,8 @@ class HttpLimits:
     """What requests may use.
 
     `body` is the longest body in bytes, also when it is decompressed, `record` the longest record in it; `seconds`
-    the time a body may take to arrive; `memory` the bytes that all requests together may hold; `records` the records
-    of one request.
+    the time a body may take to arrive; `memory` the bytes that all requests together may hold (at least two bodies);
+    `records` the records of one request.
     """
 
     body: int = 32 << 20
@@ -56,7 +56,7 @@ class Room:
 
     def take(self, size: int) -> None:
         """Take memory, or refuse the request."""
-        if self.used + size > self._limit and self.used:
+        if self.used + size > self._limit:
             raise Refusal("busy", "too many requests are under way at once; send this one again in a moment")
         self.used += size
 

@@ -74,7 +74,8 @@ class Desk:
     ) -> None:
         self.gate, self.limits = gate, limits
         self._admit, self._counts, self._repeats, self._clock = admit, counts, repeats, clock
-        self._room = Room(limits.memory)
+        # One request holds its body as it came and, at most as long again, what that is decompressed to.
+        self._room = Room(max(limits.memory, 2 * limits.body))
 
     def admitted(self, request: Request, channel: str) -> str:
         """Return the name of the token that the request carries, or refuse it."""
