@@ -19,6 +19,10 @@ from pydantic.fields import FieldInfo
 from miharu.cli.app import make_app
 from miharu.core.columns import REJECT_REASONS
 from miharu.core.settings import Settings
+from miharu.serve.api.app import make_api
+from miharu.serve.api.docs_page import operations, scope_of
+from miharu.serve.api.metrics import METRICS
+from miharu.serve.api.problems import KINDS
 from tests.house import mission
 from tests.house.tree import ROOT
 
@@ -196,6 +200,75 @@ def rules_page() -> str:
     )
 
 
+# -- API -------------------------------------------------------------------------------------------
+def api_page() -> str:
+    openapi = make_api(Settings()).openapi()
+    lines = [
+        "# API",
+        "",
+        openapi["info"]["description"].replace(". ", ".\n"),
+        "On the address of the setting `api_address`; programs find the same at `/api/v1/openapi.json`, people at",
+        f"`/api/docs`. {MADE} from the API's own description.",
+    ]
+    for path, method, operation in operations(openapi):
+        lines += ["", f"## {method.upper()} {path}", "", f"Scope: {scope_of(operation)}.", "", operation["description"]]
+        lines += api_parameters(operation)
+        lines += [f"Answers with {shape_of(content_of(operation['responses']['200']))}."]
+    lines += ["", "## Shapes"]
+    for name, shape in sorted(openapi["components"]["schemas"].items()):
+        rows = ([f"`{field}`", shape_of(kind), kind["description"]] for field, kind in shape["properties"].items())
+        lines += ["", f"### {name}", "", shape["description"], "", *table(["member", "kind", "meaning"], rows)]
+    kinds = ([f"`{kind}`", text] for kind, text in KINDS.items())
+    lines += [
+        "",
+        "## Kinds of problem",
+        "",
+        "`type` of a problem is `/api/docs#` and one of these, or `about:blank`.",
+        "",
+    ]
+    return "\n".join([*lines, *table(["kind", "meaning"], kinds), ""])
+
+
+def api_parameters(operation: dict[str, Any]) -> list[str]:
+    rows = [[f"`{given['name']}`", given["in"], given["description"]] for given in operation.get("parameters", ())]
+    body = content_of(operation.get("requestBody", {})).get("properties", {})
+    rows += [[f"`{name}`", "body", kind["description"]] for name, kind in body.items()]
+    return ["", *table(["parameter", "in", "meaning"], rows), ""] if rows else [""]
+
+
+def content_of(message: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of the first kind of content that has one."""
+    kinds = (content["schema"] for content in message.get("content", {}).values())
+    return dict(next((kind for kind in kinds if kind), {}))
+
+
+def shape_of(kind: dict[str, Any]) -> str:
+    """Say in a word what a schema is."""
+    if "$ref" in kind:
+        name = kind["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in kind:
+        return " or ".join(shape_of(each) for each in kind["anyOf"])
+    if kind.get("type") == "array":
+        return f"list of {shape_of(kind.get('items', {}))}"
+    return {"string": "text", "null": "null", "integer": "number"}.get(kind.get("type", ""), kind.get("type", "any"))
+
+
+def metrics_page() -> str:
+    return "\n".join(
+        [
+            "# Metrics",
+            "",
+            "What `/metrics` gives, in Prometheus's text format. A program on the same machine needs no token, others",
+            "one with the scope `read`. Counters begin at 0 when their part starts.",
+            f"{MADE} from `miharu.serve.api.metrics`.",
+            "",
+            *table(["metric", "meaning"], ([f"`{name}`", text] for name, text in METRICS.items())),
+            "",
+        ]
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/mission.md": mission.page,
     "docs/reference/settings.md": settings_page,
@@ -203,6 +276,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/rejects.md": rejects_page,
     "docs/reference/log-sources.md": sources_page,
     "docs/reference/rules.md": rules_page,
+    "docs/reference/api.md": api_page,
+    "docs/reference/metrics.md": metrics_page,
 }
 
 

@@ -91,8 +91,14 @@ def samples(here):
 
 def test_metrics_tell_what_the_parts_say(here):
     speak(here, "worker", counters={"events": 7, "odd name-1": 1}, gauges={"lag_seconds": 0.5})
-    speak(here, "intake", "trouble", "x", age=20)
+    channels = {"syslog-udp": {"records": 5, "bytes": 90}, "http-hec": {"records": 2}}
+    counters = {"records_total": 7}
+    speak(here, "intake", "trouble", "x", age=20, counters=counters, details={"channels": channels})
     found = samples(here)
+    assert found["miharu_intake_records_total",] == 7
+    assert found["miharu_intake_channel_records_total", "syslog-udp"] == 5
+    assert found["miharu_intake_channel_records_total", "http-hec"] == 2
+    assert found["miharu_intake_channel_bytes_total", "http-hec"] == 0
     assert found["miharu_worker_events_total",] == 7
     assert found["miharu_worker_lag_seconds",] == 0.5
     assert found["miharu_worker_odd_name_1_total",] == 1
