@@ -63,6 +63,7 @@ class LakeAccess:
         self._queries = anyio.CapacityLimiter(_QUERIES)
         self._quick = anyio.CapacityLimiter(_QUICK)
         self._asking: Counter[str] = Counter()
+        self._patiences: set[anyio.CancelScope] = set()
         self.running = 0
         """Threads that are at the store this moment."""
 
@@ -77,12 +78,14 @@ class LakeAccess:
         if self.running >= _STUCK:
             raise busy(503, "Too many questions wait for the store; ask again in a moment.")
         self._asking[caller] += 1
+        patience = anyio.move_on_after(self._settings.query_seconds + _MARGIN_SECONDS)
+        self._patiences.add(patience)
         try:
-            with anyio.fail_after(self._settings.query_seconds + _MARGIN_SECONDS):
+            with patience:
                 return await to_thread.run_sync(self._attempt, work, abandon_on_cancel=True, limiter=self._queries)
-        except TimeoutError as error:
-            raise StoreLostError("the store does not answer in time") from error
+            raise StoreLostError("the store does not answer in time")
         finally:
+            self._patiences.discard(patience)
             self._asking[caller] -= 1
             if not self._asking[caller]:
                 del self._asking[caller]
@@ -90,6 +93,11 @@ class LakeAccess:
     async def note(self, work: Callable[[State], T]) -> T:
         """Run something short on the state in a thread."""
         return await to_thread.run_sync(lambda: work(self._open_state()), limiter=self._quick)
+
+    def give_up(self) -> None:
+        """Answer every question under way with StoreLostError, now."""
+        for patience in self._patiences:
+            patience.cancel()
 
     def close(self) -> None:
         """Close what is open."""

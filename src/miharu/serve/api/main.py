@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -24,6 +23,8 @@ from miharu.serve.api.services import Services
 
 _VITALS_SECONDS: Final = 1.0
 _LAST_REQUESTS_SECONDS: Final = 5
+_GIVE_UP_AFTER: Final = 0.7
+"""Part of that time after which a question is answered with an error, which needs a moment, too."""
 _BACKLOG: Final = 512
 _LAST_PORT: Final = 65_535
 
@@ -51,7 +52,7 @@ def run(settings: Settings) -> None:
         timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
     )
     services = services_of(app)
-    server = Server(config, services.feed.end)
+    server = Server(config, services)
     with listener, asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(_serve(server, listener, services))
     if services.access.running:
@@ -63,14 +64,18 @@ def run(settings: Settings) -> None:
 class Server(uvicorn.Server):
     """Ends what would never end by itself before it waits for the requests under way."""
 
-    def __init__(self, config: uvicorn.Config, before_the_end: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
         super().__init__(config)
-        self._before_the_end = before_the_end
+        self._services = services
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End open streams, then everything else."""
-        self._before_the_end()
+        """End open streams, then everything else; a question that takes too long is given up."""
+        self._services.feed.end()
+        giving_up = asyncio.get_running_loop().call_later(
+            _LAST_REQUESTS_SECONDS * _GIVE_UP_AFTER, self._services.access.give_up
+        )
         await super().shutdown(sockets)
+        giving_up.cancel()
 
 
 def listen(address: str) -> socket.socket:
