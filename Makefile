@@ -1,5 +1,5 @@
 # Everything a person or CI does here. `make run` and `make test` set up what they need by themselves.
-#   make run                  load the shipped sample logs, show the alerts and explain the first
+#   make run                  load a sample day with an attack in it, start everything, and stay up
 #   make run ARGS="PATH..."   the same with your logs (files, folders, archives)
 #   make test                 all tests          make check   style, types, import law, spelling
 #   make bench                speeds and sizes   make docs    pages that are made from code
@@ -14,7 +14,9 @@ TESTS ?=
 JOBS ?= 2
 
 # The samples and your own logs are kept apart, so that the sample attack never mixes with real alerts.
-DATA ?= $(if $(strip $(ARGS)),data/own,data/samples)
+DATA ?= $(if $(strip $(ARGS)),data/own,data/day)
+DAY := data/day-logs
+EVENTS ?= 200000
 
 MIHARU = $(BIN)/miharu --data "$(DATA)"
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -46,13 +48,20 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 install: $(VENV)/.run
 
 # Exit code 3 of an import says that some records were kept as rejects: worth a note, no reason to stop.
-run: $(VENV)/.run
-	@$(MIHARU) import $(if $(strip $(ARGS)),$(ARGS),content/samples) || [ $$? -eq 3 ]
-	@$(MIHARU) alerts list
-	@first=$$($(MIHARU) alerts list --format csv --limit 1 | sed -n '2s/,.*//p'); \
-	  if [ -n "$$first" ]; then $(MIHARU) alerts show "$$first"; fi
+run: $(VENV)/.run $(if $(strip $(ARGS)),,$(DATA)/.loaded)
+	@$(if $(strip $(ARGS)),$(MIHARU) import $(ARGS) || [ $$? -eq 3 ],true)
+	@exec $(MIHARU) serve
 
-test: $(VENV)/.dev
+$(DATA)/.loaded: | $(VENV)/.run
+	@rm -rf $(DAY) && $(BIN)/python -m bench.day $(DAY) --events $(EVENTS)
+	@$(MIHARU) import $(DAY) || [ $$? -eq 3 ]
+	@touch $@
+
+$(VENV)/.counterparts: $(VENV)/.made tests/journey/counterparts.sh
+	@tests/journey/counterparts.sh $(VENV)/counterparts
+	@touch $@
+
+test: $(VENV)/.dev $(VENV)/.counterparts
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
 
 check: $(VENV)/.dev
@@ -62,7 +71,7 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev $(VENV)/.counterparts
 	$(BIN)/python -m bench $(ARGS)
 
 docs: $(VENV)/.dev

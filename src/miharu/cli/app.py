@@ -11,12 +11,13 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from miharu import __version__
-from miharu.cli import alerts, detect, import_, notify, parse, rules, search, sources, sql, tokens
+from miharu.cli import alerts, detect, import_, notify, parse, rules, search, serve, sources, sql, tokens
 from miharu.cli.context import Context
 from miharu.core.errors import OperatorError
 from miharu.core.settings import Settings
 
 COMMANDS: dict[str, Callable[..., None]] = {
+    "serve": serve.run,
     "import": import_.run,
     "parse": parse.run,
     "detect": detect.run,

@@ -4,6 +4,7 @@ from miharu.store.alerts import AlertFilter
 from miharu.store.client import Store
 from miharu.store.errors import StateError, StoreError, StoreLostError
 from miharu.store.ledger import Batch, Counts, KnownContent, Segment
+from miharu.store.live import LiveBatch
 from miharu.store.outbox import Delivery, Notice, OutboxCount, Terms
 from miharu.store.reach import store_answers
 from miharu.store.state import State, Transaction
@@ -16,6 +17,7 @@ __all__ = [
     "Counts",
     "Delivery",
     "KnownContent",
+    "LiveBatch",
     "Notice",
     "OutboxCount",
     "Segment",

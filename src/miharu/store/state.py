@@ -18,10 +18,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from miharu.core.alert import Alert
 from miharu.core.clock import Clock, system_clock
-from miharu.store import alerts, ledger, outbox, schema, tokens
+from miharu.store import alerts, ledger, live, outbox, schema, tokens
 from miharu.store.alerts import AlertFilter
 from miharu.store.errors import StateError
 from miharu.store.ledger import Batch, Counts, Fingerprint, KnownContent, Segment
+from miharu.store.live import LiveBatch
 from miharu.store.outbox import Delivery, Notice, OutboxCount, Terms
 from miharu.store.tokens import Token
 
@@ -47,6 +48,10 @@ class Transaction:
     def finish_batch(self, token: str, rows: Sequence[Counts]) -> None:
         """Mark a batch stored and move its files on; `rows`: one per segment. Raises StateError if not pending."""
         ledger.finish_batch(self._connection, token, rows)
+
+    def finish_live(self, worker: str, token: str) -> None:
+        """Mark a batch of a live worker stored and move its place. Raises StateError where it is not pending."""
+        live.finish(self._connection, worker, token)
 
     def live_alerts(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[Alert]]:
         """Return the alerts of each (rule id, entity) that no other took the place of, by their start."""
@@ -147,6 +152,28 @@ class State:
         """Return batches begun and not finished, oldest first: to be read and inserted again, token and all."""
         with self._connection() as connection:
             return ledger.pending_batches(connection)
+
+    # -- live workers ------------------------------------------------------------------------------
+
+    def live_position(self, worker: str) -> live.Place:
+        """Return where in the spool a worker reads on: behind everything that is stored or under way."""
+        with self._connection() as connection:
+            return live.position(connection, worker)
+
+    def live_stored(self, worker: str) -> live.Place:
+        """Return the place in the spool before which everything is stored."""
+        with self._connection() as connection:
+            return live.stored(connection, worker)
+
+    def begin_live(self, worker: str, begin: live.Place, end: live.Place, created: datetime) -> LiveBatch:
+        """Write a batch down, durably, before anything of it is stored."""
+        with self._connection() as connection:
+            return live.begin(connection, worker, (begin, end), created)
+
+    def pending_live(self, worker: str) -> list[LiveBatch]:
+        """Return a worker's batches begun and not finished, oldest first."""
+        with self._connection() as connection:
+            return live.pending(connection, worker)
 
     # -- alerts ------------------------------------------------------------------------------------
 
