@@ -22,7 +22,7 @@ def event_rows(frame: pl.DataFrame, names: Collection[str] = ()) -> Iterator[dic
     for row in frame.drop(RECORD_ROW, strict=False).iter_rows(named=True):
         flat = {name: value for name, value in row.items() if value is not None and name != LEFTOVERS}
         if leftovers := row.get(LEFTOVERS):
-            flat = orjson.loads(leftovers) | flat
+            flat |= {name: value for name, value in orjson.loads(leftovers).items() if name not in flat}
         yield {name: value for name, value in flat.items() if name in wanted} if wanted else flat
 
 
