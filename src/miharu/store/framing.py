@@ -7,6 +7,7 @@ they are UTF-8; the columns of received bytes stay bytes.
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from miharu.core.columns import EVENT_CREATED, EVENT_ORIGINAL, RECORD_ROW, TIMESTAMP, UTC_MICROS
+from miharu.core.errors import QueryError
 from miharu.store.errors import StoreError
 from miharu.store.tables import TEXT, TIME, WORD
 
@@ -83,9 +85,16 @@ class _Sink:
 
 
 def unpack(body: bytes | bytearray | memoryview) -> pl.DataFrame:
-    """Read the engine's Arrow stream; text that is not UTF-8 gets U+FFFD, save in the columns of received bytes."""
+    """Read the engine's Arrow stream; text that is not UTF-8 gets U+FFFD, save in the columns of received bytes.
+
+    Raises QueryError where two columns have one name, which a frame cannot have.
+    """
     if not len(body):
         return pl.DataFrame()
+    twice = [name for name, count in Counter(pa.ipc.open_stream(pa.py_buffer(body)).schema.names).items() if count > 1]
+    if twice:
+        message = f"two columns of the answer are named {twice[0]!r}; give one another name with AS"
+        raise QueryError(message)
     frame = pl.read_ipc_stream(io.BytesIO(body), use_pyarrow=False)
     return frame.with_columns(
         [_as_text(frame[name]) for name, kind in frame.schema.items() if name not in RAW_COLUMNS and _holds_bytes(kind)]

@@ -232,3 +232,8 @@ def test_words_are_found_without_case_before_and_after_the_index_is_built(store,
     assert index > 0
     assert store.query(hit)["o"].to_list() == [0, 0, 2, 2]
     assert store.query(sql)["o"].to_list() == [0, 0, 2, 2]
+
+
+def test_an_answer_with_two_columns_of_one_name_is_refused_in_words(store):
+    with pytest.raises(QueryError, match="named 'a'; give one another name"):
+        store.query("SELECT number AS a, number AS a FROM numbers(1)")
