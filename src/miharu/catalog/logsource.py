@@ -92,7 +92,7 @@ class LookupStep:
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What is read and not mapped is kept as `prefix.<field>`, but for `drop`.
+    """What is read and not mapped is kept as `prefix.<field>` (as it is named where that is empty), but for `drop`.
 
     `adopt`: a field whose own name is an ECS field and whose value fits its type goes there.
     """

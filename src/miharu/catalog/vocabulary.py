@@ -167,4 +167,4 @@ def own_name(containers: Iterable[str], prefix: str, name: str) -> str:
         for begin, kept in CONTAINER_NAMES.get(container, ()):
             if name.startswith(begin):
                 return kept + name.removeprefix(begin)
-    return f"{prefix}.{name}"
+    return f"{prefix}.{name}" if prefix else name

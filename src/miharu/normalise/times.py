@@ -68,6 +68,8 @@ def read_times(
         if name not in frame.columns or not found.null_count():
             continue
         series = frame.get_column(name)
+        if series.dtype.is_nested():
+            continue
         if isinstance(series.dtype, pl.Datetime):
             times = _as_utc(series, timezone)
         else:

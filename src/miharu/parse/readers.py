@@ -61,7 +61,7 @@ def read_regex(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
 
 def _first_match(frame: pl.DataFrame, field: str, forms: Sequence[Form]) -> list[pl.DataFrame]:
     """Split rows by the first form that matches; rows no form matches come last, unchanged."""
-    if 1 < len(forms) and frame.height <= _AT_ONCE:
+    if len(forms) > 1 and frame.height <= _AT_ONCE:
         return _first_match_at_once(frame, field, forms)
     frames: list[pl.DataFrame] = []
     for form in forms:

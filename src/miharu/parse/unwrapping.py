@@ -117,7 +117,7 @@ class Unwrapper:
             _extend(frames, opened.frames)
             if opened.rejects.height:
                 # Cut or broken: no record of its own, but perhaps a line.
-                broken = records.get_column(RECORD_ROW).is_in(opened.rejects.get_column(RECORD_ROW))
+                broken = records.get_column(RECORD_ROW).is_in(opened.rejects.get_column(RECORD_ROW).implode())
                 _extend(frames, open_all(records.filter(broken), self._bare, self._timezone).frames)
             _rebuild(frames, unwrapped.outer)
         if unwrapped.objects:
