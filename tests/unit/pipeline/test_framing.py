@@ -48,7 +48,7 @@ def naive(frames: list[Frame]) -> list[tuple[object, ...]]:
 
 
 @given(st.lists(RECORDS, min_size=1, max_size=6), st.booleans())
-def test_records_of_frames(groups: list[list[bytes]], natural: bool):
+def test_records_of_frames(groups, natural):
     frames = [
         frame(records, number, ids=["e" * 32, *[None] * (len(records) - 1)] if natural and number % 2 else None)
         for number, records in enumerate(groups, 1)
