@@ -1,8 +1,8 @@
 """`content/sigma/*.yml` → which rows a Sigma logsource means, and which columns its fields are.
 
-A file describes one family of log sources (a product, or the generic categories): tests over batch columns
-for the family, for each category and for each service, and the columns that hold each Sigma field. The
-vocabulary of tests is closed: equals, one of, starts with; all compare without regard to case.
+A file describes one family of log sources (a product, several that are told alike, or the generic categories):
+tests over batch columns for the family, for each category and for each service, and the columns that hold each
+Sigma field. The vocabulary of tests is closed: equals, one of, starts with; all compare without regard to case.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def load_sigma_mapping(folder: Path | None = None) -> SigmaMapping:
     root = folder or content_root() / "sigma"
     issues: list[ContentIssue] = []
     files = sorted(root.glob("*.yml"))
-    families = [family for path in files if (family := _family(path, issues)) is not None]
+    families = [family for path in files for family in _families(path, issues)]
     if not files:
         issues.append(ContentIssue(str(root), 0, "", "no .yml file", "at least one family of log sources"))
     if issues:
@@ -145,18 +145,19 @@ def _route(family: Family, category: str | None, service: str | None) -> Route |
     return Route(name, tuple(scope.where for scope in scopes), tuple(scopes), family.default)
 
 
-def _family(path: Path, issues: list[ContentIssue]) -> Family | None:
+def _families(path: Path, issues: list[ContentIssue]) -> list[Family]:
+    """Return the family of a file once for each product it names."""
     section = read_section(path, f"content/sigma/{path.name}", issues)
     if section is None:
-        return None
+        return []
     section.only(*_FAMILY_KEYS)
     default = section.texts("default")
     for text in default:
         if _PLACE not in text:
             section.fault("default", repr(text), f"a column name with {_PLACE} in it")
-    return Family(
-        section.text("product"), _scope(section), default, _scopes(section, "categories"), _scopes(section, "services")
-    )
+    base, categories, services = _scope(section), _scopes(section, "categories"), _scopes(section, "services")
+    products = section.texts("product") or (None,)
+    return [Family(product, base, default, categories, services) for product in products]
 
 
 def _scopes(section: Section, name: str) -> dict[str, Scope]:
