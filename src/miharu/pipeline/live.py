@@ -19,6 +19,7 @@ from typing import Final
 import structlog
 
 from miharu.core.clock import Clock, system_clock
+from miharu.core.errors import OperatorError
 from miharu.core.frame import Frame
 from miharu.core.settings import Settings
 from miharu.pipeline.caution import Caution
@@ -30,7 +31,7 @@ from miharu.pipeline.stages import LiveStages
 from miharu.pipeline.wiring import Lake, open_lake
 from miharu.respond import load_targets
 from miharu.spool import Damage, Position, SpoolReader
-from miharu.store import LiveBatch, StateError, StoreError
+from miharu.store import LiveBatch
 
 _POLL_SECONDS: Final = 0.03
 _FORGET_SECONDS: Final = 1.0
@@ -82,10 +83,10 @@ class LiveWorker:
                 began = time.monotonic()
                 try:
                     self._follow(stop)
-                except (StoreError, StateError, OSError) as error:
+                except (OperatorError, OSError) as error:
                     attempts = 0 if time.monotonic() - began > _PAUSES[-1] else attempts + 1
                     if self.pulse.trouble != str(error):
-                        _log.warning("waiting for the store", action="store-lost", error=str(error))
+                        _log.warning("records wait", action="store-lost", error=str(error))
                     self.pulse.trouble = str(error)
                     self.pulse.counters["store_losses"] += 1
                     stop.wait(_PAUSES[min(attempts, len(_PAUSES) - 1)])

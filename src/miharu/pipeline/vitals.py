@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,12 +20,25 @@ def vitals_folder(data: Path) -> Path:
 
 
 def write_vitals(data: Path, vitals: Vitals) -> None:
-    """Write what a part says about itself."""
+    """Write what a part says about itself; say nothing where the disk takes nothing at all."""
     place = vitals_folder(data) / f"{vitals.part}.json"
-    place.parent.mkdir(parents=True, exist_ok=True)
+    words = msgspec.json.encode(asdict(vitals))
     draft = place.with_suffix(f".{os.getpid()}.draft")
-    draft.write_bytes(msgspec.json.encode(asdict(vitals)))
-    draft.replace(place)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(words)
+        draft.replace(place)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            _write_over(place, words)
+
+
+def _write_over(place: Path, words: bytes) -> None:
+    """Write in the blocks that a file has already: a full disk gives no others."""
+    with place.open("r+b") as file:
+        file.write(words.ljust(place.stat().st_size))
 
 
 def read_vitals(data: Path) -> dict[str, Vitals]:

@@ -14,7 +14,7 @@ _PORTS: Final = 65_536
 def split_address(setting: str, text: str) -> tuple[str, int]:
     """Return host and port; an IPv6 address stands in brackets. Raises OperatorError naming the setting."""
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) >= _PORTS or not host:
+    if not colon or not (port.isascii() and port.isdecimal()) or int(port) >= _PORTS or not host:
         message = f"setting {setting!r} is {text!r}; write host:port, such as 127.0.0.1:8601 or [::1]:8601"
         raise OperatorError(message)
     return host.removeprefix("[").removesuffix("]"), int(port)

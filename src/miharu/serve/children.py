@@ -30,6 +30,7 @@ class Child:
     def __init__(self, name: str, settings: Settings, listen: Listen) -> None:
         self.name = name
         self.starts = 0
+        self.last_pid = 0
         self._settings = settings
         self._listen = listen
         self._process: subprocess.Popen[bytes] | None = None
@@ -43,6 +44,11 @@ class Child:
         """The process, if one runs."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How the process ended, until it is started again; None while it runs or before it did."""
+        return self._process.poll() if self._process is not None else None
+
     def start(self) -> None:
         """Start the process; what it says on stderr goes to `listen`, line by line."""
         command = [sys.executable, "-m", "miharu.serve.part", self.name]
@@ -54,11 +60,15 @@ class Child:
             # Ctrl-C at the terminal is for the supervisor, which ends the parts in their order.
             start_new_session=True,
         )
-        self._process, self._started = process, time.monotonic()
-        self.starts += 1
         assert process.stdin is not None
         assert process.stderr is not None
-        self.tell(self._settings.model_dump_json().encode() + b"\n")
+        with suppress(OSError):  # it is gone already: `look` will see
+            process.stdin.write(self._settings.model_dump_json().encode() + b"\n")
+            process.stdin.flush()
+        # Only now may others `tell` it something: the settings come first.
+        self._process, self._started = process, time.monotonic()
+        self.last_pid = process.pid
+        self.starts += 1
         self._reader = threading.Thread(target=self._read, args=(process.stderr,), daemon=True)
         self._reader.start()
 
@@ -86,7 +96,11 @@ class Child:
             _log.error("part ended and starts again", action="part-ended", part=self.name, exit_code=code, pause=pause)
             self._forget()
         if now >= self._not_before:
-            self.start()
+            try:
+                self.start()
+            except OSError as error:  # no memory or no process to be had at this moment
+                self._not_before = now + _PAUSES[-1]
+                _log.error("part cannot start", action="part-failed", part=self.name, error=str(error))
 
     def ask_to_end(self) -> None:
         """Tell the process to finish what it has begun."""

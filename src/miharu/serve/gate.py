@@ -6,7 +6,9 @@ While one write is on its way to the disk the next gathers: the more arrives, th
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +24,9 @@ _HIGH_BYTES: Final = 16 * 1024 * 1024
 _LOW_BYTES: Final = 4 * 1024 * 1024
 _AT_ONCE_BYTES: Final = 8 * 1024 * 1024
 _AGAIN_SECONDS: Final = 0.25
+_TOLD_SECONDS: Final = 10.0
+_FRAME_BYTES: Final = 256
+"""About what the spool writes around the records of a frame."""
 
 _log = structlog.get_logger()
 
@@ -44,6 +49,8 @@ class SpoolGate:
         self._changed = threading.Condition()
         self._closing = False
         self._relieved: list[Callable[[], None]] = []
+        self._refused = 0
+        self._told, self._telling = -math.inf, False
         self.trouble = ""
         self.frames = 0
         self.records = 0
@@ -93,12 +100,12 @@ class SpoolGate:
     def _write(self) -> None:
         while True:
             with self._changed:
-                while not self._offers and not self._closing:
+                while not self._offers and not self._closing and not self.trouble:
                     self._changed.wait()
                 offers = self._take()
-            if not offers:
+            if not offers and self._closing:
                 return
-            if not self._put(offers):
+            if not (self._put(offers) if offers else self._probe()):
                 with self._changed:
                     if self._closing:
                         return
@@ -116,23 +123,45 @@ class SpoolGate:
         try:
             self._writer.put([offer.frame for offer in offers])
         except (SpoolFullError, OSError) as error:
-            if not self.trouble:
-                _log.error("spool takes nothing", action="spool-full", error=str(error))
+            self._tell(str(error))
             self.trouble = str(error)
+            self._refused = sum(_size(offer.frame) for offer in offers)
             refused = [offer for offer in offers if not offer.patient]
             with self._changed:
                 self._offers.extendleft(offer for offer in reversed(offers) if offer.patient)
                 self._waiting -= sum(len(offer.frame.data) for offer in refused)
             self._loop.call_soon_threadsafe(_refuse, refused, self.trouble)
             return False
-        if self.trouble:
-            _log.info("spool takes records again", action="spool-relieved")
-        self.trouble = ""
+        self._relieve()
         self.frames += len(offers)
         self.records += sum(offer.frame.records for offer in offers)
         self.writes += 1
         self._loop.call_soon_threadsafe(self._written, offers)
         return True
+
+    def _probe(self) -> bool:
+        """See whether the spool would take again what it refused: nobody is let in who could find out."""
+        try:
+            self._writer.probe(self._refused)
+        except (SpoolFullError, OSError) as error:
+            self.trouble = str(error)
+            return False
+        self._relieve()
+        self._loop.call_soon_threadsafe(self._written, [])
+        return True
+
+    def _tell(self, trouble: str) -> None:
+        """Say that there is no room; not again and again while it comes and goes."""
+        now = time.monotonic()
+        if not self.trouble and now >= self._told + _TOLD_SECONDS:
+            _log.error("spool takes nothing", action="spool-full", error=trouble)
+            self._told, self._telling = now, True
+
+    def _relieve(self) -> None:
+        if self.trouble and self._telling:
+            _log.info("spool takes records again", action="spool-relieved")
+            self._telling = False
+        self.trouble = ""
 
     def _written(self, offers: list[_Offer]) -> None:
         with self._changed:
@@ -150,3 +179,7 @@ def _refuse(offers: list[_Offer], why: str) -> None:
     for offer in offers:
         if not offer.done.done():
             offer.done.set_exception(IntakeFullError(why))
+
+
+def _size(frame: Frame) -> int:
+    return len(frame.data) + len(frame.lengths) + _FRAME_BYTES

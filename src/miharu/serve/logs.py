@@ -40,7 +40,10 @@ class EcsLine:
         """Return a line with these dotted fields."""
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         whole = {"@timestamp": stamp, "log.level": level, **self._fixed, **words}
-        return orjson.dumps(whole, default=str).decode("utf-8", "replace")
+        try:
+            return orjson.dumps(whole, default=str).decode()
+        except TypeError:  # names of files need not be UTF-8, and numbers can be longer than JSON's
+            return orjson.dumps({_plain(name): _plain(value) for name, value in whole.items()}).decode()
 
 
 def configure_logs(part: str, *, verbose: bool = False) -> None:
@@ -72,6 +75,10 @@ class _Formatter(logging.Formatter):
         if record.exc_info:
             words["error.stack_trace"] = self.formatException(record.exc_info)
         return self._line.line(record.levelname.lower(), words)
+
+
+def _plain(value: object) -> str:
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def _triple(error: Any) -> Any:

@@ -14,6 +14,9 @@ import structlog
 
 from miharu.core.errors import EXIT_OPERATOR, MiharuError
 from miharu.core.settings import Settings
+from miharu.pipeline import write_vitals
+from miharu.serve.living import vitals_now
+from miharu.serve.locks import part_lock
 from miharu.serve.logs import configure_logs
 
 _log = structlog.get_logger()
@@ -58,11 +61,13 @@ def main() -> int:
     # Unbuffered: what follows the first line is for the part itself.
     with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as first:
         settings = Settings.model_validate_json(first.readline())
-    try:
-        PARTS[name](settings)
-    except MiharuError as error:
-        _log.error("part ends", action="part-failed", error=str(error))
-        return EXIT_OPERATOR
+    with part_lock(settings):
+        try:
+            PARTS[name](settings)
+        except MiharuError as error:
+            _log.error("part ends", action="part-failed", error=str(error))
+            write_vitals(settings.data, vitals_now(name, "stopped", str(error)))
+            return EXIT_OPERATOR
     return 0
 
 

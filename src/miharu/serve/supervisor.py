@@ -5,8 +5,6 @@ The store's process is kept by a connection of the supervisor's own; it is start
 
 from __future__ import annotations
 
-import fcntl
-import os
 import signal
 import threading
 import time
@@ -24,12 +22,14 @@ from miharu.pipeline import forget_vitals, read_vitals, write_vitals
 from miharu.serve.children import Child
 from miharu.serve.journal import Journal
 from miharu.serve.living import vitals_now
+from miharu.serve.locks import only_supervisor, wait_for_former_parts
 from miharu.serve.logs import EcsLine
 from miharu.store import State, Store, StoreError
 
 _BEAT_SECONDS: Final = 0.2
 _VITALS_SECONDS: Final = 1.0
 _READY_SECONDS: Final = 60.0
+_LAST_WORDS_SECONDS: Final = 5.0
 _PATIENCE: Final = {"intake": 15.0, "worker": 30.0, "api": 10.0, "courier": 20.0}
 """Seconds a part may take to end what it has begun."""
 
@@ -58,6 +58,8 @@ class Supervisor:
         self._journal = Journal(settings.data / "logs", show)
         names = ["intake", "worker", "api", *(["courier"] if settings.notify else [])]
         self._children = {name: Child(name, settings, self._journal.take) for name in names}
+        self._ran: set[str] = set()
+        self._late = False
         self._store_trouble = ""
         self._store_pid = 0
         self._store_losses = 0
@@ -68,12 +70,14 @@ class Supervisor:
 
     def run(self) -> None:
         """Run until `stop` is called or a signal comes. Raises OperatorError where another one runs here."""
-        with _only_one(self._settings), self._speaking():
-            State.open(self._settings.data).close()
-            forget_vitals(self._settings.data)
+        with only_supervisor(self._settings), self._speaking():
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self.stop)
-            keeper = threading.Thread(target=self._keep_store, name="miharu-store-keeper")
+            State.open(self._settings.data).close()
+            wait_for_former_parts(self._settings, max(_PATIENCE.values()) * 2, self._stop.is_set)
+            forget_vitals(self._settings.data)
+            # A store that hangs must not hold us, too.
+            keeper = threading.Thread(target=self._keep_store, name="miharu-store-keeper", daemon=True)
             echo = threading.Thread(target=self._echo, name="miharu-own-log")
             keeper.start()
             echo.start()
@@ -83,7 +87,7 @@ class Supervisor:
                 self._stop.set()
                 self._end()
                 echo.join()
-                keeper.join()
+                keeper.join(_LAST_WORDS_SECONDS)
                 forget_vitals(self._settings.data)
                 self._journal.close()
 
@@ -103,12 +107,12 @@ class Supervisor:
             structlog.configure(**before)
 
     def _watch(self) -> None:
-        for child in self._children.values():
-            child.start()
         began, told, written = time.monotonic(), False, 0.0
-        while not self._stop.wait(_BEAT_SECONDS):
+        while not self._stop.is_set():
             for child in self._children.values():
+                self._check_refusal(child)
                 child.look()
+            self._stop.wait(_BEAT_SECONDS)
             now = time.monotonic()
             if now - written >= _VITALS_SECONDS:
                 written = now
@@ -116,15 +120,24 @@ class Supervisor:
             if not told:
                 told = self._tell_when_ready(now - began)
 
+    def _check_refusal(self, child: Child) -> None:
+        """End everything where a part that never ran says what an operator has to do first."""
+        if child.name in self._ran or child.exit_code is None:
+            return
+        vitals = read_vitals(self._settings.data).get(child.name)
+        if vitals is not None and vitals.pid == child.last_pid and vitals.state == "stopped" and vitals.trouble:
+            raise OperatorError(vitals.trouble)
+
     def _tell_when_ready(self, waited: float) -> bool:
         vitals = read_vitals(self._settings.data)
-        if all(name in vitals and vitals[name].state != "starting" for name in self._children):
+        self._ran |= {name for name, each in vitals.items() if each.state in {"running", "trouble"}}
+        late = [name for name in self._children if name not in self._ran]
+        if not late:
             self._ready(Running(_addresses(vitals)))
             return True
-        if waited > _READY_SECONDS:
-            late = [name for name in self._children if name not in vitals or vitals[name].state == "starting"]
+        if waited > _READY_SECONDS and not self._late:
             _log.error("parts are late", action="part-late", parts=late)
-            return True
+            self._late = True
         return False
 
     def _write_vitals(self) -> None:
@@ -203,19 +216,3 @@ def _addresses(vitals: dict[str, Vitals]) -> dict[str, str]:
         if "address" in part.details:
             found[part.part] = str(part.details["address"])
     return found
-
-
-@contextmanager
-def _only_one(settings: Settings) -> Iterator[None]:
-    settings.data.mkdir(parents=True, exist_ok=True)
-    with (settings.data / "serve.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            message = f"miharu serves {settings.data} already (process {lock.read().strip() or 'unknown'})"
-            raise OperatorError(f"{message}; stop that one first, or give another folder with --data") from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield

@@ -114,6 +114,13 @@ class SpoolWriter:
         except OSError as error:
             raise self._refusal(error) from error
 
+    def probe(self, need: int) -> None:
+        """Do all of a put of `need` bytes but the writing. Raises SpoolFullError where the put would."""
+        try:
+            self._admit(self._segment or self._begin(), need)
+        except OSError as error:
+            raise self._refusal(error) from error
+
     def close(self) -> None:
         """Close the files and let another process write."""
         if self._segment is not None:
