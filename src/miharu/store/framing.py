@@ -93,8 +93,8 @@ def unpack(body: bytes | bytearray | memoryview) -> pl.DataFrame:
         return pl.DataFrame()
     twice = [name for name, count in Counter(pa.ipc.open_stream(pa.py_buffer(body)).schema.names).items() if count > 1]
     if twice:
-        message = f"two columns of the answer are named {twice[0]!r}; give one another name with AS"
-        raise QueryError(message)
+        message = f"two columns of the answer are named {twice[0]!r}"
+        raise QueryError(message, hint="give one of them another name with AS")
     frame = pl.read_ipc_stream(io.BytesIO(body), use_pyarrow=False)
     return frame.with_columns(
         [_as_text(frame[name]) for name, kind in frame.schema.items() if name not in RAW_COLUMNS and _holds_bytes(kind)]

@@ -235,5 +235,5 @@ def test_words_are_found_without_case_before_and_after_the_index_is_built(store,
 
 
 def test_an_answer_with_two_columns_of_one_name_is_refused_in_words(store):
-    with pytest.raises(QueryError, match="named 'a'; give one another name"):
+    with pytest.raises(QueryError, match="two columns of the answer are named 'a'"):
         store.query("SELECT number AS a, number AS a FROM numbers(1)")
