@@ -35,7 +35,8 @@ def read_all(frame: pl.DataFrame, steps: Sequence[ReadStep], readers: Mapping[st
 
 
 def _run(frame: pl.DataFrame, step: ReadStep, readers: Mapping[str, Reader]) -> list[pl.DataFrame]:
-    if step.field not in frame.columns or frame.is_empty():
+    if step.field not in frame.columns or frame.is_empty() or frame.schema[step.field].is_nested():
+        # A list of plain values holds no text to read; it stays as it is.
         return [frame]
     return readers[step.reader](frame, step)
 
