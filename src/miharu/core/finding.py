@@ -32,6 +32,9 @@ FINDING_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
 this event's values (the alert's group key); `matched` a JSON object of the event's values in the fields
 the rule looks at."""
 
+HIDDEN_BY: Final = "finding.hidden_by"
+"""Column of findings: id of the exception that keeps a finding from raising an alert; empty where none does."""
+
 
 def finding_id(rule_id: str, rule_hash: str, event_id: str) -> str:
     """Return the id of the hit of one rule's content on one event."""

@@ -14,8 +14,8 @@ from miharu.detect import Detector, Explanation
 from miharu.pipeline.wiring import Lake
 
 _FINDINGS_OF_ALERT = """
-SELECT * FROM findings
-WHERE `rule.id` = {rule:String} AND entity = {entity:String}
+SELECT * EXCEPT (`finding.hidden_by`) FROM findings
+WHERE `finding.hidden_by` = '' AND `rule.id` = {rule:String} AND entity = {entity:String}
   AND `@timestamp` >= {first:DateTime64(6, 'UTC')} AND `@timestamp` <= {last:DateTime64(6, 'UTC')}
 ORDER BY `@timestamp`, `finding.id`
 LIMIT 1 BY `finding.id`

@@ -19,6 +19,7 @@ import polars as pl
 
 from miharu.core.columns import EVENT_ID, RECORD_ROW
 from miharu.pipeline.alerting import write_alerts
+from miharu.pipeline.overlays import Overlays, visible
 from miharu.pipeline.reading import ReadBatch
 from miharu.pipeline.wiring import Lake
 from miharu.respond import Session, Target, sessions
@@ -78,19 +79,20 @@ class Runway:
         self._gap = gap
         self._step = step
         self._targets = targets
+        self._overlays = Overlays(lake.state)
         self._flights: deque[_Flight] = deque()
 
     def take(self, landing: Landing, judge: Judge) -> None:
         """Judge a batch and hand it to the store; settle the oldest one if too many are on their way."""
         events = self._without_known(landing) if landing.natural else landing.read.events
-        findings = judge(events)
+        findings = self._overlays.apply(events, judge(events))
         store, token, again = self._lake.store, landing.token, landing.again
         inserts = [
             store.insert_later("events", events.drop(RECORD_ROW), token, again=again),
             store.insert_later("findings", findings, token, again=again),
             store.insert_later("rejects", landing.read.rejects.drop(RECORD_ROW), token, again=again),
         ]
-        found = sessions(findings, self._gap)
+        found = sessions(visible(findings), self._gap)
         self._flights.append(_Flight(landing, inserts, found, events, findings.height))
         while len(self._flights) > _IN_FLIGHT:
             self._settle()

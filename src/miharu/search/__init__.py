@@ -10,10 +10,11 @@ from miharu.core.clock import system_clock
 from miharu.core.errors import QueryError
 from miharu.search.pointing import pointed
 from miharu.search.reading import read_search
+from miharu.search.selecting import filter_as_detection
 from miharu.search.statement import write_statement
 from miharu.search.times import parse_time
 
-__all__ = ["Query", "compile_search", "parse_time"]
+__all__ = ["Query", "compile_search", "filter_as_detection", "parse_time"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 from miharu.store.alerts import AlertFilter
 from miharu.store.client import Store
 from miharu.store.errors import StateError, StoreError, StoreLostError
+from miharu.store.hunts import Hunt
 from miharu.store.ledger import Batch, Counts, KnownContent, Segment
 from miharu.store.live import LiveBatch
 from miharu.store.outbox import Delivery, Notice, OutboxCount, Terms
+from miharu.store.overlays import OverlayBook, RuleException, RuleOverlay
 from miharu.store.reach import store_answers
 from miharu.store.state import State, Transaction
 from miharu.store.tokens import SCOPES, Token
@@ -16,10 +18,14 @@ __all__ = [
     "Batch",
     "Counts",
     "Delivery",
+    "Hunt",
     "KnownContent",
     "LiveBatch",
     "Notice",
     "OutboxCount",
+    "OverlayBook",
+    "RuleException",
+    "RuleOverlay",
     "Segment",
     "State",
     "StateError",

@@ -60,6 +60,8 @@ class Engine:
         self.main = chdb.connect(self._address)
         for statement in tables.create_statements(partition):
             self.main.query(statement)
+        # Tables made by an earlier version lack what this one added.
+        self.main.query(tables.add_columns("findings", tables.FINDING_COLUMNS))
         self.main.query(f"USE {tables.DATABASE}")
         key = str(self.main.query("SELECT partition_key FROM system.tables WHERE name = 'events'", "TSVRaw"))
         self.partition = "day" if "toYYYYMMDD" in key else "month"

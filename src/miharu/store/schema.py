@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from miharu.store.errors import StateError
 
-HEAD: Final = "r0004"
+HEAD: Final = "r0005"
 """The newest revision in `migrations/versions`."""
 
 _VERSIONS: Final = "alembic_version"

@@ -18,12 +18,14 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from miharu.core.alert import Alert
 from miharu.core.clock import Clock, system_clock
-from miharu.store import alerts, ledger, live, outbox, schema, tokens
+from miharu.store import alerts, hunts, ledger, live, outbox, schema, tokens
 from miharu.store.alerts import AlertFilter
 from miharu.store.errors import StateError
+from miharu.store.hunts import HuntDesk
 from miharu.store.ledger import Batch, Counts, Fingerprint, KnownContent, Segment
 from miharu.store.live import LiveBatch
 from miharu.store.outbox import Delivery, Notice, OutboxCount, Terms
+from miharu.store.overlays import OverlayDesk
 from miharu.store.tokens import Token
 
 _BUSY_MILLISECONDS: Final = 30_000
@@ -53,6 +55,10 @@ class Transaction:
         """Mark a batch of a live worker stored and move its place. Raises StateError where it is not pending."""
         live.finish(self._connection, worker, token)
 
+    def finish_hunt(self, hunt_id: str, counts: tuple[int, int, int]) -> None:
+        """Mark the next piece of a hunt done; `counts` are the events, findings and alerts it gave."""
+        hunts.finish(self._connection, hunt_id, counts, self._clock())
+
     def live_alerts(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[Alert]]:
         """Return the alerts of each (rule id, entity) that no other took the place of, by their start."""
         return alerts.live_alerts(self._connection, keys)
@@ -72,6 +78,8 @@ class State:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
+        self.overlays = OverlayDesk(self._connection, self._reading, clock)
+        self.hunts = HuntDesk(self._connection, self._reading, clock)
 
     @classmethod
     def open(cls, data: Path, url: str | None = None, clock: Clock = system_clock) -> Self:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -174,4 +175,67 @@ OUTBOX: Final = Table(
     Index("outbox_by_target", "target", "tried"),
     Index("outbox_by_age", "target", "queued"),
     Index("outbox_by_delivery", "delivery"),
+)
+
+RULE_OVERLAYS: Final = Table(
+    "rule_overlays",
+    METADATA,
+    Column("rule_id", Text, primary_key=True),
+    Column("enabled", Boolean, nullable=False),
+    # The level findings get instead of the rule's own; null: the rule's own.
+    Column("level", String(16)),
+    Column("who", Text, nullable=False),
+    Column("updated", Instant, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+)
+
+RULE_EXCEPTIONS: Final = Table(
+    "rule_exceptions",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("rule_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    # As it was written; `detection` is the same as a Sigma detection, `fields` where its field names lie.
+    Column("condition", Text, nullable=False),
+    Column("detection", JSON, nullable=False),
+    Column("fields", JSON, nullable=False),
+    Column("until", Instant),
+    Column("reason", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("ended", Instant),
+    Column("revision", BigInteger, nullable=False),
+)
+
+RULES_SEEN: Final = Table(
+    "rules_seen",
+    METADATA,
+    Column("rule_id", Text, primary_key=True),
+    Column("hash", String(32)),
+)
+
+HUNTS: Final = Table(
+    "hunts",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    # What is asked, over which rules as they are now: the same question again goes on with the same hunt.
+    Column("key", String(32), nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("rules", JSON, nullable=False),
+    Column("begin", Instant),
+    Column("end", Instant),
+    # Only events stored before this instant are judged; live work judges what comes later.
+    Column("cut", Instant, nullable=False),
+    Column("plan", JSON, nullable=False),
+    # Pieces of the plan that are finished, and the findings of the next one, written down before they are stored.
+    Column("done", BigInteger, nullable=False),
+    Column("pending", LargeBinary),
+    Column("events", BigInteger, nullable=False),
+    Column("findings", BigInteger, nullable=False),
+    Column("alerts", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("updated", Instant, nullable=False),
+    Index("hunts_by_state", "state", "key"),
 )

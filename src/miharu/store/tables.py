@@ -21,6 +21,7 @@ from miharu.core.columns import (
     LOG_PATH,
     TIMESTAMP,
 )
+from miharu.core.finding import HIDDEN_BY
 
 DATABASE: Final = "miharu"
 TABLES: Final = ("events", "findings", "rejects")
@@ -66,6 +67,7 @@ FINDING_COLUMNS: Final[dict[str, str]] = {
     TIMESTAMP: TIME,
     "entity": "String",
     "matched": TEXT,
+    HIDDEN_BY: "LowCardinality(String)",
 }
 REJECT_COLUMNS: Final[dict[str, str]] = {
     "reject.id": "String",
