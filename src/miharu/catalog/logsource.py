@@ -43,7 +43,8 @@ class ReadStep:
     """Read `field` with a reader, adding columns.
 
     For `regex`: the forms of `patterns[value of the column `by`]` are tried in order, `default` where none
-    matched or none is declared. For `keyvalue` and `json`: columns are named `prefix` + key.
+    matched or none is declared. For `keyvalue` and `json`: columns are named `prefix` + key. For `path`: the column
+    `prefix` is the folder `field`, a slash and the name in the column `by`.
     """
 
     reader: str

@@ -15,7 +15,7 @@ CONTAINERS: Final = ("line", "syslog", "json", "windows", "keyvalue")
 TESTS: Final = ("equals", "in", "starts", "ends", "contains", "matches", "exists")
 """Tests on a field that was read, cheapest first."""
 
-READERS: Final = ("regex", "keyvalue", "json")
+READERS: Final = ("regex", "keyvalue", "json", "path")
 
 TIME_FORMATS: Final = (
     "iso8601",
@@ -33,6 +33,7 @@ CONVERSIONS: Final = (
     "account_domain",
     "account_name",
     "address_domain",
+    "audit_arguments",
     "basename",
     "boolean",
     "decimal",
@@ -51,6 +52,7 @@ CONVERSIONS: Final = (
     "hash_sha256",
     "hash_sha512",
     "hex_integer",
+    "hex_text",
     "http_version",
     "integer",
     "ip",
@@ -68,6 +70,7 @@ CONVERSIONS: Final = (
     "url_port",
     "url_query",
     "url_scheme",
+    "words",
 )
 """Named conversions from what was read to what is stored."""
 

@@ -18,6 +18,13 @@ _NANOS: Final = 1_000_000_000
 # RFC 3986 appendix B, with user information and port apart.
 _AUTHORITY: Final = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^@/?#]*@)?(\[[^\]/?#]*\]|[^:/?#]*)(?::([0-9]+))?"
 _CLOCK: Final = r"^([0-9]+):([0-9]{2}):([0-9]{2})$"
+# The digits of well-formed UTF-8 (Unicode, table 3-7): a cast of other bytes fails for the whole column.
+_TAIL: Final = "[89AB][0-9A-F]"
+_HEX: Final = (
+    f"(?i)^(?:[0-7][0-9A-F]|(?:C[2-9A-F]|D[0-9A-F]){_TAIL}|E0[AB][0-9A-F]{_TAIL}|E[1-9A-CEF](?:{_TAIL}){{2}}"
+    f"|ED[89][0-9A-F]{_TAIL}|F0[9AB][0-9A-F](?:{_TAIL}){{2}}|F[1-3](?:{_TAIL}){{3}}|F48[0-9A-F](?:{_TAIL}){{2}})+$"
+)
+_ARGUMENT: Final = r'(?:^| )a[0-9]+(?:\[[0-9]+\])?=(?:"[^"]*"|\S+)'
 _TRUE: Final = ("true", "1", "yes", "on", "t", "y")
 _FALSE: Final = ("false", "0", "no", "off", "f", "n")
 _DIRECTIONS: Final = {"in": "inbound", "out": "outbound", "incoming": "inbound", "outgoing": "outbound"}
@@ -73,6 +80,22 @@ def uppercase(value: pl.Expr) -> pl.Expr:
 def as_list(value: pl.Expr) -> pl.Expr:
     """Return the items of a list parted by commas."""
     return value.str.replace_all(r"\s*,\s*", ",").str.strip_chars(" ,").str.split(",")
+
+
+def hex_text(value: pl.Expr) -> pl.Expr:
+    """Return the text that hexadecimal digits stand for; what the NUL character parts is parted by blanks."""
+    digits = pl.when(value.str.contains(_HEX)).then(value)
+    return digits.str.decode("hex", strict=False).cast(pl.String, strict=False).str.replace_all("\\x00+", " ")
+
+
+def audit_arguments(value: pl.Expr) -> pl.Expr:
+    """Return the command line of ` a0="ls" a1=2D6C`: in quotes as it is, else hexadecimal (audit.rules(7))."""
+    one = pl.element()
+    argument = pl.coalesce(
+        one.str.extract(r'="([^"]*)"$'), hex_text(one.str.extract(r"=([0-9A-F]+)$")), one.str.extract(r"=(.*)$")
+    )
+    line = value.str.extract_all(_ARGUMENT).list.eval(argument).list.join(" ")
+    return pl.when(line != "").then(line)
 
 
 def account_domain(value: pl.Expr) -> pl.Expr:

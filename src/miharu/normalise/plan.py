@@ -42,7 +42,7 @@ from miharu.core.columns import (
 )
 from miharu.normalise.choices import SET, WHEN
 from miharu.normalise.fitting import fit, loses
-from miharu.normalise.tables import CONVERSIONS
+from miharu.normalise.tables import CONVERSIONS, SEPARATORS
 
 TAGS: Final = "record.tags"
 FORM: Final = "form"
@@ -199,14 +199,19 @@ class Planner:
         if not mapping.convert:
             return fit(pl.col(mapping.field), schema[mapping.field], field)
         apart = mapping.field in self._apart
-        value = pl.col(_converted(mapping)) if apart else CONVERSIONS[mapping.convert](_text(mapping.field, schema))
+        value = (
+            pl.col(_converted(mapping))
+            if apart
+            else CONVERSIONS[mapping.convert](_text(mapping.field, schema, mapping.convert))
+        )
         return fit(value, self._dtype_of(mapping.convert), field)
 
     def _conversions(self, schema: Schema) -> dict[str, tuple[pl.Expr, ...]]:
         """Return the conversions of the columns that are worth a look at their distinct values."""
         return {
             field: tuple(
-                CONVERSIONS[mapping.convert](_text(field, schema)).alias(name) for name, mapping in mappings.items()
+                CONVERSIONS[mapping.convert](_text(field, schema, mapping.convert)).alias(name)
+                for name, mapping in mappings.items()
             )
             for field, mappings in self._apart.items()
             if field in schema
@@ -272,12 +277,12 @@ def _converted(mapping: FieldMapping) -> str:
     return f"{CONVERTED}{mapping.convert}.{mapping.field}"
 
 
-def _text(name: str, schema: Schema) -> pl.Expr:
+def _text(name: str, schema: Schema, convert: str = "") -> pl.Expr:
     dtype = schema[name]
     if dtype == pl.String:
         return pl.col(name)
     if isinstance(dtype, pl.List):
-        return pl.col(name).cast(pl.List(pl.String)).list.join(",")
+        return pl.col(name).cast(pl.List(pl.String)).list.join(SEPARATORS.get(convert, ","))
     return pl.col(name).cast(pl.String, strict=False)
 
 

@@ -21,6 +21,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "account_domain": c.account_domain,
     "account_name": c.account_name,
     "address_domain": c.address_domain,
+    "audit_arguments": c.audit_arguments,
     "basename": c.basename,
     "boolean": c.boolean,
     "decimal": c.decimal,
@@ -39,6 +40,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "hash_sha256": c.hash_named("SHA256"),
     "hash_sha512": c.hash_named("SHA512"),
     "hex_integer": c.hex_integer,
+    "hex_text": c.hex_text,
     "http_version": c.http_version,
     "integer": c.integer,
     "ip": ip_expr,
@@ -56,7 +58,11 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "url_port": c.url_port,
     "url_query": c.url_query,
     "url_scheme": c.url_scheme,
+    "words": c.text,
 }
+
+SEPARATORS: Final[Mapping[str, str]] = {"words": " "}
+"""What a conversion joins the items of a list with, where that is not a comma."""
 
 TIME_FORMATS: Final[Mapping[str, TimeFormat]] = {
     "iso8601": read_iso8601,

@@ -12,8 +12,9 @@ hostile sender cannot make columns without end."""
 
 REST: Final = "more"
 
-# A value in double or single quotes (with backslash escapes), or up to the next blank.
-PAIR: Final = r"""[0-9A-Za-z_][0-9A-Za-z_.\-/@]*=(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\S*)"""
+# A value in double or single quotes (with backslash escapes), or up to the next blank or group separator (the audit
+# daemon sets one before the names it adds).
+PAIR: Final = r"""[0-9A-Za-z_][0-9A-Za-z_.\-/@]*=(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s\x1D]*)"""
 LOOKS_LIKE_PAIRS: Final = (
     r"""^\s*[A-Za-z_][0-9A-Za-z_.\-/]*=(?:"[^"]*"|'[^']*'|[^\s"']*)[\s,;]+[A-Za-z_][0-9A-Za-z_.\-/]*="""
 )

@@ -139,6 +139,14 @@ def read_json_text(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
     return [frame.with_columns(series for series in spread(pairs, frame.height) if series.name not in frame.columns)]
 
 
+def read_path(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
+    """Join a folder and a name; where one is missing there is no path."""
+    if step.by not in frame.columns or frame.schema[step.by].is_nested():
+        return [frame]
+    folder, name = pl.col(step.field).cast(pl.String).str.strip_suffix("/"), pl.col(step.by).cast(pl.String)
+    return [frame.with_columns(pl.concat_str(folder, name, separator="/").alias(step.prefix))]
+
+
 def _leaves(text: str | None) -> list[tuple[str, str]]:
     try:
         value = orjson.loads(text or "null")

@@ -16,7 +16,7 @@ from miharu.parse.containers import (
     open_syslog,
     open_windows_xml,
 )
-from miharu.parse.readers import Reader, read_json_text, read_keyvalue, read_regex
+from miharu.parse.readers import Reader, read_json_text, read_keyvalue, read_path, read_regex
 
 CONTAINERS: Final[tuple[Container, ...]] = (
     Container("evtx", None, open_json, formats=("evtx",)),
@@ -32,4 +32,5 @@ READERS: Final[Mapping[str, Reader]] = {
     "regex": read_regex,
     "keyvalue": read_keyvalue,
     "json": read_json_text,
+    "path": read_path,
 }
