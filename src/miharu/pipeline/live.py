@@ -212,7 +212,8 @@ class _Following:
         """
         settings = self._settings
         roomy = settings.spool_bytes >= _ROOMY * settings.spool_segment_bytes
-        free = shutil.disk_usage(settings.data).free
+        folder = settings.data / "spool"  # it may have a disk of its own
+        free = shutil.disk_usage(folder).free if folder.exists() else 0
         if roomy and free > settings.spool_free_bytes + _ROOMY * settings.spool_segment_bytes:
             stored = Position(max(0, stored.segment - _KEPT_SEGMENTS), 0)
         self._spool.forget(stored)

@@ -50,6 +50,7 @@ class SpoolGate:
         self._closing = False
         self._relieved: list[Callable[[], None]] = []
         self._refused = 0
+        self._at_once = _AT_ONCE_BYTES
         self._told, self._telling = -math.inf, False
         self.trouble = ""
         self.frames = 0
@@ -114,7 +115,7 @@ class SpoolGate:
     def _take(self) -> list[_Offer]:
         taken: list[_Offer] = []
         size = 0
-        while self._offers and size < _AT_ONCE_BYTES:
+        while self._offers and (size < self._at_once or not taken):
             taken.append(self._offers.popleft())
             size += len(taken[-1].frame.data)
         return taken
@@ -126,6 +127,8 @@ class SpoolGate:
             self._tell(str(error))
             self.trouble = str(error)
             self._refused = sum(_size(offer.frame) for offer in offers)
+            # A part of it may find room where all of it never will.
+            self._at_once = sum(len(offer.frame.data) for offer in offers) // 2
             refused = [offer for offer in offers if not offer.patient]
             with self._changed:
                 self._offers.extendleft(offer for offer in reversed(offers) if offer.patient)
@@ -133,6 +136,7 @@ class SpoolGate:
             self._loop.call_soon_threadsafe(_refuse, refused, self.trouble)
             return False
         self._relieve()
+        self._at_once = min(_AT_ONCE_BYTES, 2 * max(self._at_once, _FRAME_BYTES))
         self.frames += len(offers)
         self.records += sum(offer.frame.records for offer in offers)
         self.writes += 1

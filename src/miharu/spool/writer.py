@@ -20,6 +20,8 @@ from miharu.spool.layout import FILE_HEADER, FileHeader, Keys, encode, encode_fi
 from miharu.spool.position import Position, SpoolFullError
 
 _LOOK_SECONDS: Final = 1.0
+_NEXT_BYTES: Final = 65_536
+"""Left free in any case, to begin the next segment: until it has begun this one cannot be forgotten."""
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _Data: TypeAlias = bytes  # in the class, `bytes` is its property
 
@@ -209,7 +211,7 @@ class SpoolWriter:
         now = time.monotonic()
         if need > self._room or now >= self._look:
             disk = os.statvfs(self._folder)
-            self._room = disk.f_bavail * disk.f_frsize - self._free_bytes
+            self._room = disk.f_bavail * disk.f_frsize - max(self._free_bytes, _NEXT_BYTES)
             self._look = now + _LOOK_SECONDS
         if need > self._room:
             self._let_go(segment)

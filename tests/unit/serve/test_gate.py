@@ -29,6 +29,7 @@ class Spool:
 
     def __init__(self) -> None:
         self.full = False
+        self.room: int | None = None
         self.hold = threading.Event()
         self.hold.set()
         self.entered = threading.Event()
@@ -39,6 +40,8 @@ class Spool:
         self.entered.set()
         assert self.hold.wait(10)
         self._check()
+        if self.room is not None and sum(len(each.data) for each in frames) > self.room:
+            raise SpoolFullError("no room for so much")
         self.puts.append([each.first for each in frames])
 
     def probe(self, need: int) -> None:
@@ -116,6 +119,21 @@ def test_a_full_spool_refuses_requests_and_keeps_streams():
         await asyncio.gather(stream, later)
         assert spool.written == [0, 3]
         assert (gate.trouble, gate.waiting) == ("", 0)
+
+    play(story)
+
+
+def test_what_never_fits_as_a_whole_goes_in_pieces(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(gates, "_AGAIN_SECONDS", 0.01)
+
+    async def story(gate: SpoolGate, spool: Spool) -> None:
+        spool.hold.clear()
+        spool.room = 500
+        offers = [gate.offer(frame(number, 100), patient=True) for number in range(200)]
+        spool.hold.set()
+        await asyncio.gather(*offers)
+        assert spool.written == list(range(200))
+        assert len(spool.puts) < 200
 
     play(story)
 
