@@ -23,7 +23,7 @@ from miharu.serve.api.app import make_api
 from miharu.serve.api.docs_page import operations, scope_of
 from miharu.serve.api.metrics import METRICS
 from miharu.serve.api.problems import KINDS
-from tests.house import mission
+from tests.house import mission, sigma_coverage
 from tests.house.tree import ROOT
 
 MADE = "Made by `make docs`"
@@ -269,6 +269,10 @@ def metrics_page() -> str:
     )
 
 
+def coverage_page() -> str:
+    return sigma_coverage.page(MADE)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/mission.md": mission.page,
     "docs/reference/settings.md": settings_page,
@@ -276,6 +280,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/rejects.md": rejects_page,
     "docs/reference/log-sources.md": sources_page,
     "docs/reference/rules.md": rules_page,
+    "docs/reference/sigma-coverage.md": coverage_page,
     "docs/reference/api.md": api_page,
     "docs/reference/metrics.md": metrics_page,
 }

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 
-from miharu.catalog import FieldTarget, load_sigma_mapping
+from miharu.catalog import FieldTarget, LogSource, load_fields, load_logsources, load_sigma_mapping
+from miharu.core.columns import RECORD_SCHEMA
 from miharu.core.errors import ContentError
 from miharu.detect import Detector
+from miharu.detect.columns import BatchColumns
+from miharu.normalise import Normaliser
+from miharu.parse import Parser
 from tests.unit.detect.rulecraft import batch, compiled, hits, rule
 
 pytestmark = pytest.mark.mission("S22")
@@ -124,3 +135,179 @@ def test_faults_of_a_mapping_are_all_listed(tmp_path: Path) -> None:
     assert {line for name, line, _ in told if name == "bad.yml"} == {2, 3, 4, 6, 8, 9}
     assert any(name == "worse.yml" for name, _, _ in told)
     assert any("did you mean 'entity'?" in issue.hint for issue in raised.value.issues)
+
+
+# -- a rule of each family over the samples of the log sources it is for ----------------------------
+@cache
+def sources() -> tuple[LogSource, ...]:
+    return tuple(load_logsources())
+
+
+@cache
+def events_of(name: str) -> pl.DataFrame:
+    """The events of all samples of one log source, through the real parser and normaliser."""
+    (source,) = (source for source in sources() if source.id == name)
+    records = [sample.record.rstrip("\n").encode() for sample in source.tests if not sample.refuse]
+    when = datetime(2025, 6, 15, 12, tzinfo=UTC)
+    rows = [(place, f"{place:032}", raw, 0, "sample.log", when) for place, raw in enumerate(records)]
+    frame = pl.DataFrame(rows, schema=RECORD_SCHEMA, orient="row")
+    parsed = Parser(sources(), "UTC").read("lines", frame)
+    return Normaliser(sources(), load_fields(), "UTC").run(parsed.fields, when)
+
+
+FAMILIES: list[tuple[str, dict[str, str], dict[str, Any] | list[str]]] = [
+    ("aws.cloudtrail", {"product": "aws", "service": "cloudtrail"},
+     {"eventSource": "iam.amazonaws.com", "eventName": "CreateUser", "userIdentity.type": "IAMUser",
+      "userIdentity.arn|endswith": ":user/alice", "sourceIPAddress": "192.0.2.10",
+      "requestParameters|contains": "backup"}),
+    ("aws.cloudtrail", {"product": "aws", "service": "cloudtrail"},
+     {"eventName": "ConsoleLogin", "responseElements.ConsoleLogin": "Failure", "additionalEventData.MFAUsed": "NO"}),
+    ("azure.activitylogs", {"product": "azure", "service": "activitylogs"},
+     {"operationName|startswith": "MICROSOFT.NETWORK/NETWORKSECURITYGROUPS", "CategoryValue": "Administrative",
+      "ResourceProviderValue": "Microsoft.Network", "ResourceId|contains": "/shop/"}),
+    ("azure.auditlogs", {"product": "azure", "service": "auditlogs"},
+     {"properties.message": "Add member to role", "Status": "success", "LoggedByService": "Core Directory",
+      "TargetResources.ModifiedProperties.DisplayName": "Role.DisplayName",
+      "properties.targetResources|contains": "Administrator"}),
+    ("azure.auditlogs", {"product": "azure", "service": "auditlogs"}, {"ConsentContext.IsAdminConsent": "false"}),
+    ("azure.signinlogs", {"product": "azure", "service": "signinlogs"},
+     {"ResultType": 50126, "Username": "bob@example.com", "AuthenticationRequirement": "multiFactorAuthentication"}),
+    ("azure.signinlogs", {"product": "azure", "service": "signinlogs"},
+     {"resultType": 0, "NetworkLocationDetails": None, "DeviceDetail.deviceId": "", "location": "JP"}),
+    ("azure.identity_protection", {"product": "azure", "service": "riskdetection"},
+     {"riskEventType": "unfamiliarFeatures"}),
+    ("azure.identity_protection", {"product": "azure", "service": "pim"}, {"riskEventType": "anonymizedIPAddress"}),
+    ("gcp.audit", {"product": "gcp", "service": "gcp.audit"},
+     {"gcp.audit.method_name": "v*.compute.firewalls.insert", "data.protoPayload.authorizationInfo.granted": "true",
+      "data.protoPayload.serviceName": "compute.googleapis.com"}),
+    ("gcp.audit", {"product": "gcp", "service": "google_workspace.admin"},
+     {"eventName": "CHANGE_APPLICATION_SETTING", "setting_name|startswith": "ContextAware", "new_value": "false"}),
+    ("google_workspace.activity", {"product": "gcp", "service": "google_workspace.admin"},
+     {"eventService": "admin.googleapis.com", "eventName": "CHANGE_APPLICATION_SETTING", "new_value": "false"}),
+    ("google_workspace.activity", {"product": "gcp", "service": "google_workspace.login"},
+     {"protoPayload.metadata.event.eventName": "login_failure"}),
+    ("m365.audit", {"product": "m365", "service": "audit"},
+     {"Operation": "New-InboxRule", "Parameters|contains": "ForwardTo", "ResultStatus": "true",
+      "ObjectId|endswith": "Rule"}),
+    ("m365.audit", {"product": "m365", "service": "threat_management"},
+     {"eventSource": "SecurityComplianceCenter", "eventName": "Impossible travel activity", "status": "success"}),
+    ("okta.system", {"product": "okta", "service": "okta"},
+     {"eventType": "policy.evaluate_sign_on", "target.displayName": "Okta Admin Console",
+      "debugContext.debugData.behaviors|contains": "POSITIVE"}),
+    ("okta.system", {"product": "okta", "service": "okta"},
+     {"actor.alternateId": "0oa7service", "securityContext.isProxy": "true", "outcome.result": "FAILURE"}),
+    ("onelogin.events", {"product": "onelogin", "service": "onelogin.events"}, {"event_type_id": 532}),
+    ("github.audit", {"product": "github", "service": "audit"}, {"action": "repo.destroy", "repo|endswith": "/shop"}),
+    ("bitbucket.audit", {"product": "bitbucket", "service": "audit"},
+     {"auditType.category": "Authentication", "auditType.action": "User login failed(SSH)"}),
+    ("kubernetes.audit", {"product": "kubernetes", "category": "application", "service": "audit"},
+     {"verb": "create", "objectRef.resource": "pods", "hostPath": "*", "capabilities": "*",
+      "objectRef.namespace": "kube-system"}),
+    ("kubernetes.audit", {"product": "kubernetes", "service": "audit"},
+     {"responseStatus.code": [401, 403], "requestURI|endswith": "secrets"}),
+    ("kubernetes.audit", {"product": "kubernetes", "service": "audit"}, {"responseStatus.code": "ALLOW"}),
+    ("zeek.conn", {"product": "zeek", "service": "conn"}, {"conn_state": "REJ", "id.resp_p": 22}),
+    ("zeek.conn", {"category": "firewall"}, {"dst_ip": "198.51.100.7", "dst_port": 443}),
+    ("zeek.dns", {"product": "zeek", "service": "dns"},
+     {"query|endswith": ".example.com", "answers": "203.0.113.5", "Z": 0, "rejected": "false"}),
+    ("zeek.dns", {"category": "dns"}, {"query": "nowhere.example.com"}),
+    ("zeek.http", {"product": "zeek", "service": "http"},
+     {"uri|contains": "tool.exe", "resp_mime_types": "application/x-dosexec", "client_header_names": "HOST"}),
+    ("zeek.http", {"category": "proxy"},
+     {"c-uri|contains": "tool.exe", "cs-method": "GET", "cs-host": "www.example.com"}),
+    ("zeek.ssl", {"product": "zeek", "service": "ssl"}, {"server_name": "www.example.com", "version": "TLSv13"}),
+    ("zeek.smb_files", {"product": "zeek", "service": "smb_files"}, {"path|endswith": "\\IPC$", "name": "atsvc"}),
+    ("zeek.smb_mapping", {"product": "zeek", "service": "smb_mapping"}, {"path|endswith": "C$", "share_type": "DISK"}),
+    ("zeek.dce_rpc", {"product": "zeek", "service": "dce_rpc"}, {"endpoint": "svcctl", "operation": "CreateServiceW"}),
+    ("zeek.kerberos", {"product": "zeek", "service": "kerberos"}, {"request_type": "TGS", "cipher": "rc4-hmac"}),
+    ("zeek.rdp", {"product": "zeek", "service": "rdp"}, {"id.orig_h|cidr": "192.0.2.0/24", "cookie": "alice"}),
+    ("zeek.x509", {"product": "zeek", "service": "x509"}, {"certificate.serial": "08BB00EE"}),
+    ("zeek.files", {"product": "zeek", "service": "files"}, {"filename": "tool.exe", "source": "HTTP"}),
+    ("linux.auditd", {"product": "linux", "service": "auditd"},
+     {"type": "EXECVE", "a0": "sh", "a1": "-c", "a2|contains": "/etc/passwd"}),
+    ("linux.auditd", {"product": "linux", "service": "auditd"},
+     {"type": "SYSCALL", "SYSCALL": "execve", "exe": "/usr/bin/dash", "key": "exec", "euid": 0}),
+    ("linux.auditd", {"product": "linux", "service": "auditd"}, {"type": "PATH", "name|contains": "/two words"}),
+    ("linux.auditd", {"product": "linux", "service": "auditd"}, {"type": "SERVICE_STOP", "unit": "auditd"}),
+    ("linux.auditd", {"product": "linux", "category": "process_creation"}, {"CommandLine|contains": "| nc "}),
+    ("linux.auditd", {"product": "linux", "category": "process_creation"}, {"Image|endswith": "/dash"}),
+    ("linux.auditd", {"product": "linux", "category": "file_event"},
+     {"TargetFilename|startswith": "/home/alice/.config"}),
+    ("squid.access", {"category": "proxy"},
+     {"c-uri|contains": "http://www.example.com/load/", "c-uri-extension": "exe", "sc-status": 200,
+      "cs-host": "www.example.com"}),
+    ("squid.access", {"category": "proxy"}, {"c-useragent": "Frob/1.0", "cs-uri-stem": "/gate.php"}),
+    ("macos.endpoint", {"product": "macos", "category": "process_creation"},
+     {"Image": "/usr/bin/curl", "ParentImage": "/bin/zsh", "CommandLine|contains": "-o /tmp/two words http"}),
+    ("macos.endpoint", {"product": "macos", "category": "file_event"},
+     {"TargetFilename|startswith": "/Library/LaunchDaemons/", "Image|endswith": "/touch"}),
+    ("macos.unified", {"product": "macos"}, ["incorrect password attempts"]),
+    ("fortinet.fortigate", {"product": "fortigate", "service": "event"},
+     {"action": "Add", "cfgpath": "firewall.policy"}),
+    ("fortinet.fortigate", {"category": "firewall"}, {"action": "deny", "dst_port": 443}),
+    ("fortinet.fortigate", {"category": "proxy"}, {"cs-host": "www.example.com", "c-uri": "/gate.php?id=7"}),
+    ("opencanary.log", {"product": "opencanary", "category": "application"}, {"logtype": 4002}),
+    ("cisco.duo", {"product": "cisco", "service": "duo"}, {"event_type": "authentication", "reason": "bypass_user"}),
+    ("cisco.ios", {"product": "cisco", "service": "aaa"}, ["no logging"]),
+    ("cisco.ios", {"product": "cisco", "service": "bgp"}, {"|all": [":9(50123)", "BADAUTH"]}),
+    ("cisco.nxos", {"product": "cisco", "service": "syslog"}, ["Configured from console"]),
+    ("cisco.ios", {"category": "authentication"}, {"action": "failure", "user": "root"}),
+    ("generic.line", {"product": "django", "category": "application"}, ["brown fox"]),
+    ("generic.syslog", {"product": "juniper", "service": "bgp"}, ["quota of unit 3"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "logsource", "selection"), FAMILIES)
+def test_a_rule_fires_on_a_sample(
+    source: str, logsource: dict[str, str], selection: dict[str, Any] | list[str]
+) -> None:
+    ruleset = compiled([rule({"s": selection, "condition": "s"}, logsource=logsource)], load_sigma_mapping())
+    assert ruleset.problems == []
+    assert Detector(ruleset).run(events_of(source)).height == 1
+
+
+def test_a_file_may_speak_of_several_products() -> None:
+    mapping = load_sigma_mapping()
+    (python,), (java,) = (mapping.resolve(product, "application", None) for product in ("python", "jvm"))
+    assert (python.conditions, python.default) == (java.conditions, java.default)
+    assert python.name != java.name
+
+
+VENDORS = {
+    name: logsource
+    for name, logsource, _ in reversed(FAMILIES)
+    if logsource.get("product") in {"aws", "azure", "bitbucket", "github", "kubernetes", "okta", "onelogin", "zeek"}
+    or name in {"gcp.audit", "m365.audit", "cisco.duo", "opencanary.log"}
+}
+RETOLD = re.compile(
+    r"(?i)(?:^|\.)(?:\S*time|\S*timestamp|ts|_write_ts|published|created_at|epochsecond|durationms|duration|rtt|_path)$"
+)
+"""Names whose value is told in another form: times, durations, and the kind of a Zeek log, which is its dataset."""
+SHORTENED = {("m365.audit", "ClientIP"), ("bitbucket.audit", "source")}
+"""An address is told without the port and the proxies that a record writes with it."""
+
+
+def leaves(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            yield from leaves(inner, f"{prefix}{key}.")
+        elif inner is not None and not isinstance(inner, list):
+            yield prefix + key, inner if isinstance(inner, str) else json.dumps(inner)
+
+
+@pytest.mark.parametrize(("source", "logsource"), VENDORS.items())
+def test_every_name_of_a_vendor_reads_what_the_record_says(source: str, logsource: dict[str, str]) -> None:
+    """Whatever column a value went to, a rule that uses the vendor's own name finds it there."""
+    (route,) = load_sigma_mapping().resolve(*(logsource.get(key) for key in ("product", "category", "service")))
+    batch_of_samples = events_of(source)
+    columns = BatchColumns(batch_of_samples)
+    records = [json.loads(raw) for raw in batch_of_samples["event.original"]]
+    asked = {(row, *leaf) for row, record in enumerate(records) for leaf in leaves(record)}
+    columns.read_leftovers({column for _, name, _ in asked for column in route.target(name).columns})
+    lost = []
+    for row, name, value in asked:
+        held = [column.texts[row] for each in route.target(name).columns if (column := columns.whole(each)) is not None]
+        if value.casefold() not in {text.casefold() for text in held if text is not None}:
+            lost.append(name)
+    assert {name for name in lost if not RETOLD.search(name) and (source, name) not in SHORTENED} == set()
+    assert len(lost) < len(asked)
