@@ -5,35 +5,70 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import polars as pl
 import typer
 
+from miharu.cli import rules_hunt, rules_overlays
 from miharu.cli.context import context
 from miharu.cli.output import RowFormat, json_line, write_rows
 from miharu.core.errors import EXIT_CONTENT
+from miharu.core.settings import Settings
 from miharu.detect import RuleProblem
-from miharu.pipeline import RuleTestResult, import_rules, load_ruleset, remove_imported, run_rule_tests
+from miharu.pipeline import (
+    RuleTestResult,
+    hashes,
+    import_rules,
+    load_ruleset,
+    plan_hunt,
+    remove_imported,
+    run_rule_tests,
+)
+from miharu.store import RuleOverlay, State
 
-app = typer.Typer(help="Import, list, check and test Sigma rules.", no_args_is_help=True)
+app = typer.Typer(help="Import, list, check, test and tune Sigma rules, and hunt with them.", no_args_is_help=True)
+app.command("hunt")(rules_hunt.hunt)
+app.command("hunts")(rules_hunt.hunts)
+app.command("enable")(rules_overlays.enable)
+app.command("disable")(rules_overlays.disable)
+app.command("set-level")(rules_overlays.set_level)
+app.command("except")(rules_overlays.except_)
+app.command("unexcept")(rules_overlays.unexcept)
+app.command("exceptions")(rules_overlays.exceptions)
 
 
 @app.command("import")
 def import_(
     ctx: typer.Context,
     source: Annotated[Path, typer.Argument(help="A folder, a .yml file, a .zip or a .tar.gz of Sigma rules.")],
+    hunt: Annotated[
+        bool, typer.Option("--hunt/--no-hunt", help="Whether new and changed rules look at stored events.")
+    ] = True,
 ) -> None:
     """Copy Sigma rules into the data folder, byte for byte, and compile them.
 
-    Example: miharu rules import ~/sigma/rules
+    What is said about rules (off, level, exceptions) stays. Rules that are new or have changed are then hunted back
+    over the configured span (setting `hunt_back`).
+
+    Examples:
+
+      miharu rules import ~/sigma/rules
+
+      miharu rules import sigma.zip --no-hunt
     """
     here = context(ctx)
+    before = hashes(load_ruleset(here.settings))
     done = import_rules(source, here.settings)
     ruleset = load_ruleset(here.settings)
+    settings = here.settings if hunt else here.settings.model_copy(update={"hunt_back": timedelta(0)})
+    with State.open(here.settings.data) as state:
+        plan_hunt(state, ruleset, settings, before)
+    told = {"name": done.name, "files": done.files, "rules": len(ruleset.rules), "cannot_run": len(ruleset.problems)}
     here.answer(
-        {"name": done.name, "files": done.files, "rules": len(ruleset.rules), "cannot_run": len(ruleset.problems)},
+        told | {"hunts": rules_hunt.hunt_waiting(here, ruleset) if hunt else []},
         f"{done.files:,} files imported as {done.name!r}; all in all {len(ruleset.rules):,} rules run, "
         f"{len(ruleset.problems):,} cannot (`miharu rules check` says why)",
     )
@@ -54,20 +89,47 @@ def remove(ctx: typer.Context, name: Annotated[str, typer.Argument(help="Name th
 def list_(
     ctx: typer.Context,
     level: Annotated[str | None, typer.Option(help="Only rules of this level.")] = None,
+    cannot_run: Annotated[bool, typer.Option("--cannot-run", help="The rules that cannot run, and why.")] = False,
     row_format: Annotated[RowFormat, typer.Option("--format", help="How rows are printed.")] = RowFormat.table,
 ) -> None:
-    """List the rules that run.
+    """List the rules that run, with what is said about them, or those that cannot.
 
-    Example: miharu rules list --level critical
+    Examples:
+
+      miharu rules list --level critical
+
+      miharu rules list --cannot-run
     """
     here = context(ctx)
+    ruleset = load_ruleset(here.settings)
+    shown = RowFormat.ndjson if here.json else row_format
+    if cannot_run:
+        names = ("rule_id", "title", "reason", "text", "remedy", "path", "line")
+        problems = [{name: str(getattr(problem, name)) for name in names} for problem in ruleset.problems]
+        write_rows(pl.DataFrame(problems, schema=dict.fromkeys(names, pl.String)), shown, sys.stdout)
+        return
+    said = _overlays(here.settings)
     rows = [
-        {"id": rule.id, "level": rule.level, "title": rule.title, "path": rule.path}
-        for rule in load_ruleset(here.settings).rules
-        if level is None or rule.level == level
+        {
+            "id": rule.id,
+            "level": said[rule.id].level or rule.level if rule.id in said else rule.level,
+            "on": "yes" if rule.id not in said or said[rule.id].enabled else "no",
+            "title": rule.title,
+            "path": rule.path,
+        }
+        for rule in ruleset.rules
     ]
-    schema = dict.fromkeys(("id", "level", "title", "path"), pl.String)
-    write_rows(pl.DataFrame(rows, schema=schema), RowFormat.ndjson if here.json else row_format, sys.stdout)
+    schema = dict.fromkeys(("id", "level", "on", "title", "path"), pl.String)
+    wanted = [row for row in rows if level is None or row["level"] == level]
+    write_rows(pl.DataFrame(wanted, schema=schema), shown, sys.stdout)
+
+
+def _overlays(settings: Settings) -> dict[str, RuleOverlay]:
+    """Return what is said about rules; a folder that holds no state yet is left as it is."""
+    if not (settings.data / "state.db").exists():
+        return {}
+    with State.open(settings.data) as state:
+        return dict(state.overlays.book().rules)
 
 
 @app.command("check")

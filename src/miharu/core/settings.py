@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     )
     live_seconds: float = Field(0.5, gt=0, le=60, description="Longest time `serve` gathers records before that.")
     watch_itself: bool = Field(True, description="Whether `serve` takes its own log in as logs, too.")
+    hunt_back: timedelta = Field(
+        timedelta(days=7), ge=timedelta(0), description="How far back a new or changed rule looks by itself (0: not)."
+    )
     notify: tuple[dict[str, Any], ...] = Field(
         (), description="Whom to tell of alerts: a list of tables; see docs/how-to/notify.md."
     )

@@ -1,6 +1,10 @@
 """The whole way: the only package that knows every stage."""
 
 from miharu.pipeline.casefile import Casefile, Evidence, open_case
+from miharu.pipeline.exceptions import read_condition
+from miharu.pipeline.hidden import Hidden, hidden_counts, hidden_findings
+from miharu.pipeline.hunting import Hunter, HuntProgress, HuntReport, Question
+from miharu.pipeline.hunts import HuntKeeper, ask_for_hunt, hashes, note_rules, plan_hunt, run_waiting, worker_runs
 from miharu.pipeline.importer import Importer
 from miharu.pipeline.live import LiveWorker, Pulse
 from miharu.pipeline.notifying import Courier, plan_notices
@@ -18,6 +22,11 @@ __all__ = [
     "Courier",
     "Evidence",
     "FileReport",
+    "Hidden",
+    "HuntKeeper",
+    "HuntProgress",
+    "HuntReport",
+    "Hunter",
     "ImportReport",
     "Imported",
     "Importer",
@@ -26,23 +35,33 @@ __all__ = [
     "LiveWorker",
     "Progress",
     "Pulse",
+    "Question",
     "RuleTestResult",
     "Silent",
     "Stages",
+    "ask_for_hunt",
     "forget_vitals",
+    "hashes",
+    "hidden_counts",
+    "hidden_findings",
     "import_rules",
     "judge_paths",
     "load_ruleset",
     "make_reader",
+    "note_rules",
     "open_case",
     "open_lake",
+    "plan_hunt",
     "plan_notices",
+    "read_condition",
     "read_paths",
     "read_vitals",
     "remove_imported",
     "rule_paths",
     "run_rule_tests",
+    "run_waiting",
     "search_events",
     "vitals_folder",
+    "worker_runs",
     "write_vitals",
 ]

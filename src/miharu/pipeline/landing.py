@@ -19,7 +19,7 @@ import polars as pl
 
 from miharu.core.columns import EVENT_ID, RECORD_ROW
 from miharu.pipeline.alerting import write_alerts
-from miharu.pipeline.overlays import Overlays, visible
+from miharu.pipeline.overlays import Overlays, events_in, visible
 from miharu.pipeline.reading import ReadBatch
 from miharu.pipeline.wiring import Lake
 from miharu.respond import Session, Target, sessions
@@ -85,7 +85,7 @@ class Runway:
     def take(self, landing: Landing, judge: Judge) -> None:
         """Judge a batch and hand it to the store; settle the oldest one if too many are on their way."""
         events = self._without_known(landing) if landing.natural else landing.read.events
-        findings = self._overlays.apply(events, judge(events))
+        findings = self._overlays.apply(judge(events), events_in(events))
         store, token, again = self._lake.store, landing.token, landing.again
         inserts = [
             store.insert_later("events", events.drop(RECORD_ROW), token, again=again),

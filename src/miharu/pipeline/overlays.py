@@ -6,8 +6,8 @@ exception speaks of are marked (`finding.hidden_by`): they are stored and can be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 import polars as pl
 import structlog
@@ -22,6 +22,9 @@ from miharu.store import OverlayBook, RuleException, State
 _RULE: Final = "rule.id"
 _LEVEL: Final = "rule.level"
 
+EventsOf: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame]
+"""Findings → their events."""
+
 _log = structlog.get_logger()
 
 
@@ -35,8 +38,8 @@ class Overlays:
         self._exceptions: Sequence[RuleException] = ()
         self._detector: Detector | None = None
 
-    def apply(self, events: pl.DataFrame, findings: pl.DataFrame) -> pl.DataFrame:
-        """Return the findings of a batch with the column `finding.hidden_by`, in their order."""
+    def apply(self, findings: pl.DataFrame, events: EventsOf) -> pl.DataFrame:
+        """Return findings with the column `finding.hidden_by`, in their order; `events` gives events of theirs."""
         self._look()
         found = findings.with_columns(pl.lit("").alias(HIDDEN_BY))
         if found.is_empty() or not self._book.revision:
@@ -47,7 +50,7 @@ class Overlays:
             found = found.filter(~pl.col(_RULE).is_in(off))
         if levels:
             found = found.with_columns(pl.col(_RULE).replace_strict(levels, default=pl.col(_LEVEL)).alias(_LEVEL))
-        return self._hide(events, found)
+        return self._hide(found, events)
 
     def _look(self) -> None:
         if self._desk.revision() == self._book.revision:
@@ -60,17 +63,16 @@ class Overlays:
             _log.warning("exception not applied", action="exception-refused", error=fault)
         self._exceptions = usable
 
-    def _hide(self, events: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    def _hide(self, found: pl.DataFrame, events: EventsOf) -> pl.DataFrame:
         now = self._clock()
         holding = [exception for exception in self._exceptions if exception.holds_at(now)]
         touched = found.filter(pl.col(_RULE).is_in([exception.rule_id for exception in holding]))
         if touched.is_empty() or self._detector is None:
             return found
-        concerned = events.filter(pl.col(EVENT_ID).is_in(touched[EVENT_ID].unique().to_list()))
         order = {exception.id: number for number, exception in enumerate(holding)}
         rules = {exception.id: exception.rule_id for exception in holding}
         held = (
-            self._detector.run(concerned)
+            self._detector.run(events(touched))
             .select(EVENT_ID, pl.col(_RULE).alias(HIDDEN_BY))
             .filter(pl.col(HIDDEN_BY).is_in(list(order)))
             .with_columns(pl.col(HIDDEN_BY).replace_strict(rules, return_dtype=pl.String).alias(_RULE))
@@ -84,3 +86,8 @@ class Overlays:
 def visible(findings: pl.DataFrame) -> pl.DataFrame:
     """Return the findings that no exception hides."""
     return findings.filter(pl.col(HIDDEN_BY) == "")
+
+
+def events_in(batch: pl.DataFrame) -> EventsOf:
+    """Return a function that finds events in a batch."""
+    return lambda findings: batch.filter(pl.col(EVENT_ID).is_in(findings[EVENT_ID].unique().to_list()))

@@ -14,7 +14,7 @@ import watchfiles
 from miharu.catalog import content_root
 from miharu.core.errors import MiharuError
 from miharu.core.settings import Settings
-from miharu.detect import Detector
+from miharu.detect import Detector, RuleSet
 from miharu.pipeline.reading import Reader
 from miharu.pipeline.rulebook import imported_folder
 from miharu.pipeline.wiring import load_ruleset, make_reader
@@ -32,6 +32,7 @@ class Stages:
 
     reader: Reader
     detector: Detector
+    ruleset: RuleSet
     rules: int
     problems: int
 
@@ -39,7 +40,7 @@ class Stages:
 def load_stages(settings: Settings) -> Stages:
     """Load log sources and rules. Raises ContentError, OperatorError."""
     ruleset = load_ruleset(settings)
-    return Stages(make_reader(settings), Detector(ruleset), len(ruleset.rules), len(ruleset.problems))
+    return Stages(make_reader(settings), Detector(ruleset), ruleset, len(ruleset.rules), len(ruleset.problems))
 
 
 class LiveStages:

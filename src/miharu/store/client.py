@@ -213,6 +213,28 @@ class Store:
         body = framing.stream(given)
         return set(self._query(sql, params, None, body)["event.id"].to_list())
 
+    def known_findings(self, findings: pl.DataFrame) -> pl.DataFrame:
+        """Return rule.id and event.id of those findings that are stored, under whichever content of the rule.
+
+        `hidden` says whether each stored finding of that rule and event is hidden by an exception.
+        """
+        given = findings.select("rule.id", "event.id")
+        times = findings["@timestamp"]
+        sql = (
+            "SELECT `rule.id`, `event.id`, min(`finding.hidden_by` != '') AS hidden FROM findings WHERE "
+            "`rule.id` IN {rules:Array(String)} AND "
+            "`@timestamp` BETWEEN {low:DateTime64(6, 'UTC')} AND {high:DateTime64(6, 'UTC')} AND "
+            "(`rule.id`, `event.id`) IN (SELECT `rule.id`, `event.id` FROM Python(given)) GROUP BY 1, 2"
+        )
+        params = {"rules": given["rule.id"].unique().to_list(), "low": times.min(), "high": times.max()}
+        return self._query(sql, params, None, framing.stream(given)).with_columns(pl.col("hidden").cast(pl.Boolean))
+
+    def reveal(self, findings: pl.DataFrame) -> None:
+        """Forget rows of these findings that are hidden by an exception; they are stored again as they are now."""
+        given = findings.select("finding.id")
+        sql = "DELETE FROM findings WHERE `finding.hidden_by` != '' AND `finding.id` IN {ids:Array(String)}"
+        self._query(sql, {"ids": given["finding.id"].to_list()}, None, ())
+
     def _missing(self, table: str, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the rows whose ids are not stored."""
         if frame.is_empty():

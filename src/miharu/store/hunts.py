@@ -7,7 +7,7 @@ The order that makes a piece of a hunt count once: its findings are written down
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -26,9 +26,10 @@ _ROWS_AT_ONCE: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Hunt:
-    """A hunt: `rules` over `plan`, of which `done` pieces are finished.
+    """A hunt: `rules` over the pieces of a plan, of which `done` are finished.
 
-    `cut`: only events stored before it are judged. `pending` are the findings of a piece that was begun, as bytes.
+    `plan` holds the list `pieces`, and what else is needed to read them. `cut`: only events stored before it are
+    judged. `pending` are the findings of a piece that was begun, as bytes.
     `origin` is `asked` or `changed` (a rule is new or has changed), `state` `running` or `done`.
     """
 
@@ -39,7 +40,7 @@ class Hunt:
     begin: datetime | None
     end: datetime | None
     cut: datetime
-    plan: Sequence[Mapping[str, Any]]
+    plan: Mapping[str, Any]
     created: datetime
     done: int = 0
     pending: bytes | None = None
@@ -57,21 +58,19 @@ class HuntDesk:
         self._read = read
         self._clock = clock
 
-    def begin(
-        self, key: str, origin: str, rules: Rules, span: tuple[datetime | None, datetime | None], cut: datetime
-    ) -> Hunt:
+    def begin(self, key: str, origin: str, rules: Rules, span: tuple[datetime | None, datetime | None]) -> Hunt:
         """Write a new hunt down; its plan comes with `lay_out`."""
         now = self._clock()
-        hunt = Hunt(uuid.uuid4().hex, key, origin, dict(rules), span[0], span[1], cut, (), now)
+        hunt = Hunt(uuid.uuid4().hex, key, origin, dict(rules), span[0], span[1], now, {}, now)
         with self._write() as connection:
             last = connection.execute(select(func.max(HUNTS.c.number))).scalar()
             told = {name: getattr(hunt, name) for name in _NAMES}
-            connection.execute(HUNTS.insert().values(**told | {"plan": [], "number": (last or 0) + 1, "updated": now}))
+            connection.execute(HUNTS.insert().values(**told | {"number": (last or 0) + 1, "updated": now}))
         return hunt
 
-    def lay_out(self, hunt_id: str, plan: Sequence[Mapping[str, Any]]) -> None:
+    def lay_out(self, hunt_id: str, cut: datetime, plan: Mapping[str, Any]) -> None:
         """Keep the pieces of a hunt."""
-        self._change(hunt_id, plan=list(plan))
+        self._change(hunt_id, cut=cut, plan=dict(plan))
 
     def write_down(self, hunt_id: str, findings: bytes) -> None:
         """Keep the findings of the next piece, durably, before they are stored."""
