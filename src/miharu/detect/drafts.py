@@ -1,42 +1,30 @@
-"""One rule file → its rules as drafts: conditions over Sigma field names, not yet bound to columns."""
+"""A rule as it is written, its filters and the tuning → the rule as a draft over Sigma field names.
+
+A draft is not yet bound to columns. A placeholder that nothing is known about neither holds nor fails: the rule
+then holds only where it would whatever the values are. So its part is false where it stands plain, and true
+under an odd number of `not`.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-import orjson
-import yaml
-from sigma.conditions import ConditionAND, ConditionIdentifier, ConditionNOT, ConditionOR, ConditionSelector
-from sigma.exceptions import SigmaConditionError, SigmaError, SigmaRegularExpressionError
-from sigma.rule.detection import SigmaDetection, SigmaDetectionItem, SigmaDetections
+from sigma.conditions import ConditionAND
+from sigma.rule import SigmaDetection, SigmaDetectionItem
+from sigma.types import Placeholder, SigmaExpansion, SigmaRegularExpression, SigmaString, SigmaType
 
-from miharu.core.finding import LEVELS
-from miharu.core.identity import hash_parts
-from miharu.detect.documents import RuleFile
-from miharu.detect.model import PROBLEM_REASONS, RuleProblem, ValueTest
+from miharu.detect.conditions import Part, read_condition
+from miharu.detect.detections import Detections
+from miharu.detect.model import ValueTest
+from miharu.detect.modifiers import with_parts
+from miharu.detect.pipelines import Prepared
+from miharu.detect.reading import Logsource, RuleText
+from miharu.detect.tuning import Tuning
 from miharu.detect.values import RuleFaultError, read_value
 
-_BASE: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_TESTS: Final = "tests"
-"""Records that test the rule; what it finds does not depend on them, and so does not its hash."""
-_REMEDIES: Final[dict[str, str]] = {
-    "yaml_invalid": "correct the YAML at this line",
-    "unreadable": "check the file and its permissions, or fetch the archive again",
-    "not_a_rule": "a Sigma rule has the keys title, logsource and detection",
-    "correlation": "keep the rule; its base rules run on their own meanwhile",
-    "filter": "write the filter into the rule it belongs to",
-    "aggregation": "rewrite the condition without `|`",
-    "detection_invalid": "compare with the Sigma rule specification, section Detection",
-    "condition_invalid": "name selections that exist and join them with and, or, not, 1 of, all of",
-    "regex_invalid": "correct the pattern",
-    "regex_costly": "write the pattern without nested repetition, look-around or back-references",
-    "placeholder": "replace the placeholder by values, or drop the `expand` modifier",
-    "logsource_unmapped": "map the logsource in content/sigma, or correct its spelling",
-    "duplicate": "give one of the two rules another id",
-}
+_MOST_VALUES: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,205 +49,150 @@ DraftNode: TypeAlias = DraftLeaf | DraftGroup
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A rule that was understood."""
+    """A rule that was understood; `open_placeholders` are those that nothing is known about."""
 
     meta: Mapping[str, Any]
     path: str
     line: int
     id: str
     title: str
+    level: str
     hash: str
-    logsource: tuple[str | None, str | None, str | None]
+    logsource: Logsource
+    logsource_line: int
     condition: DraftNode
+    open_placeholders: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Drafts:
-    """What was read from rule files so far."""
-
-    rules: list[Draft] = field(default_factory=list)
-    problems: list[RuleProblem] = field(default_factory=list)
-
-
-class _Loader(_BASE):  # type: ignore[misc]
-    """YAML that refuses a key given twice."""
-
-
-def _mapping(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
-    found: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if isinstance(key, (list, dict)) or key in found:
-            text = "found a key that is no text" if isinstance(key, (list, dict)) else f"found the key {key!r} twice"
-            raise yaml.constructor.ConstructorError(None, None, text, key_node.start_mark)
-        found[key] = loader.construct_object(value_node, deep=True)
-    return found
-
-
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
-
-
-def problem(place: Draft | RuleFile, reason: str, text: str, *, line: int = 0, meta: Any = None) -> RuleProblem:
-    """Return the problem of a rule or file, with the remedy of its reason."""
-    known = meta if isinstance(meta, dict) else {}
-    rule_id, title = (
-        (place.id, place.title)
-        if isinstance(place, Draft)
-        else (str(known.get("id") or ""), str(known.get("title") or ""))
-    )
-    return RuleProblem(place.path, line, rule_id, title, reason, text, _REMEDIES[reason])
-
-
-def read_drafts(file: RuleFile, into: Drafts) -> None:
-    """Add the rules of one file, and what is wrong with those that were not understood."""
-    if file.fault:
-        into.problems.append(problem(file, "unreadable", file.fault))
-        return
-    for line, document in _documents(file, into):
-        try:
-            into.rules.append(_draft(file, line, document))
-        except RuleFaultError as fault:
-            at = _line_of(file, line, fault.reason)
-            into.problems.append(problem(file, fault.reason, str(fault), line=at, meta=document))
-        except (SigmaError, RecursionError, re.error, TypeError, ValueError, AttributeError) as error:
-            # pySigma raises the plain ones on shapes it does not expect; the document is at fault, not we.
-            reason = _reason(error)
-            text = str(error).split(" in ")[0].strip() or PROBLEM_REASONS[reason]
-            at = _line_of(file, line, reason)
-            into.problems.append(problem(file, reason, text, line=at, meta=document))
-
-
-def _documents(file: RuleFile, into: Drafts) -> Iterator[tuple[int, Any]]:
-    loader = None
-    try:
-        loader = _Loader(file.data)
-        while loader.check_node():
-            node = loader.get_node()
-            yield node.start_mark.line + 1, loader.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        into.problems.append(problem(file, "yaml_invalid", error.problem or "not valid YAML", line=line))
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        into.problems.append(problem(file, "yaml_invalid", str(error).split("\n", 1)[0]))
-    finally:
-        if loader is not None:
-            loader.dispose()
-
-
-def _draft(file: RuleFile, line: int, document: Any) -> Draft:
-    if not isinstance(document, dict):
-        raise RuleFaultError("not_a_rule", "the document has no keys")
-    for kind in ("correlation", "filter"):
-        if kind in document:
-            raise RuleFaultError(kind, PROBLEM_REASONS[kind])
-    detection, logsource = document.get("detection"), document.get("logsource")
-    if not isinstance(detection, dict) or not isinstance(logsource, dict):
-        missing = "detection" if not isinstance(detection, dict) else "logsource"
-        raise RuleFaultError("not_a_rule", f"the key {missing} is missing or has no keys")
-    told = {key: value for key, value in document.items() if key != _TESTS}
-    content = hash_parts(orjson.dumps(told, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS))
-    product, category, service = (_word(logsource.get(key)) for key in ("product", "category", "service"))
+def draft_of(rule: RuleText, prepared: Prepared, tuning: Tuning) -> Draft:
+    """Return the draft of a rule. Raises RuleFaultError where values, filters or pipelines leave nothing to run."""
+    opened: set[str] = set()
+    own = _conditions(prepared.detections, tuning, opened)
+    if own is None:
+        raise RuleFaultError("pipeline", "a pipeline took away everything that the rule looks for")
+    parts = [own]
+    for title, detections in prepared.filters:
+        kept = _conditions(detections, tuning, opened)
+        if kept is not None:
+            parts.append(DraftGroup("named", (kept,), f"filter {title}"))
     return Draft(
-        document, file.path, line, str(document.get("id") or content), str(document.get("title") or file.path),
-        content, (product, category, service), _condition(detection),
+        {**prepared.attributes, **rule.meta}, rule.path, rule.line, rule.id, rule.title, rule.level, rule.hash,
+        prepared.logsource, rule.logsource_line, _group("all", parts), tuple(sorted(opened)),
     )  # fmt: skip
 
 
-def _word(value: Any) -> str | None:
-    return None if value is None else str(value).strip().casefold()
+def _conditions(detections: Detections, tuning: Tuning, opened: set[str]) -> DraftNode | None:
+    drafter = _Drafter(detections.selections, tuning, opened)
+    trees: list[DraftNode] = []
+    for text in detections.conditions:
+        part, faults = read_condition(text, list(detections.selections))
+        if part is None:
+            raise RuleFaultError("pipeline", f"after the pipelines, {faults[0].text} in {text!r}")
+        if (tree := drafter.tree(part, negated=False)) is not None:
+            trees.append(tree)
+    return _group("any", trees) if trees else None
 
 
-def level_of(draft: Draft) -> str:
-    """Return the rule's level; `medium` where it names none that Sigma knows."""
-    level = str(draft.meta.get("level") or "").casefold()
-    return level if level in LEVELS else "medium"
+@dataclass(slots=True)
+class _Drafter:
+    """Makes draft nodes of one rule's or filter's selections."""
+
+    selections: Mapping[str, SigmaDetection]
+    tuning: Tuning
+    opened: set[str]
+    known: dict[tuple[str, bool], DraftNode | None] = field(default_factory=dict)
+
+    def tree(self, part: Part, *, negated: bool) -> DraftNode | None:
+        """Return the node of a part; None where pipelines left nothing of it."""
+        match part.kind:
+            case "name":
+                key = (part.name, negated)
+                if key not in self.known:
+                    inner = self._detection(self.selections[part.name], negated=negated)
+                    self.known[key] = None if inner is None else DraftGroup("named", (inner,), part.name)
+                return self.known[key]
+            case "not":
+                inner = self.tree(part.parts[0], negated=not negated)
+                return None if inner is None else DraftGroup("not", (inner,))
+            case _:
+                return _grouped(part.kind, [self.tree(inner, negated=negated) for inner in part.parts])
+
+    def _detection(self, detection: SigmaDetection, *, negated: bool) -> DraftNode | None:
+        parts = [
+            self._detection(part, negated=negated) if isinstance(part, SigmaDetection)
+            else self._item(part, negated=negated)
+            for part in detection.detection_items
+        ]  # fmt: skip
+        return _grouped("all" if detection.item_linking is ConditionAND else "any", parts)
+
+    def _item(self, item: SigmaDetectionItem, *, negated: bool) -> DraftNode:
+        inside = negated is not bool(item.negated)
+        values = [self._value(item.field, value, negated=inside) for value in item.value]
+        if not values:
+            values = [DraftLeaf(item.field, ValueTest("missing"))]
+        node = _group("all" if item.value_linking is ConditionAND else "any", values)
+        return DraftGroup("not", (node,)) if item.negated else node
+
+    def _value(self, name: str | None, value: SigmaType, *, negated: bool) -> DraftNode:
+        wanted = sorted(set(_placeholders(value)))
+        unknown = [found for found in wanted if self.tuning.values_of(found) is None]
+        if unknown:
+            self.opened.update(unknown)
+            text = f"{name or 'keyword'}: no value is known for {', '.join(f'%{found}%' for found in unknown)}"
+            return DraftGroup("named", (DraftGroup("all" if negated else "any", ()),), text)
+        tests = [
+            test
+            for filled in (_filled(value, self.tuning) if wanted else [value])
+            for test in read_value(filled, keyword=name is None)
+        ]
+        if not tests:
+            text = f"{name or 'keyword'}: {', '.join(f'%{found}%' for found in wanted)} has no values"
+            return DraftGroup("named", (DraftGroup("any", ()),), text)
+        return _group("any", [DraftLeaf(name, test) for test in dict.fromkeys(tests)])
 
 
-def _condition(detection: dict[str, Any]) -> DraftNode:
-    wanted = detection.get("condition")
-    conditions = wanted if isinstance(wanted, list) else [wanted]
-    if not conditions or not all(isinstance(text, str) for text in conditions):
-        raise RuleFaultError("condition_invalid", "the condition is missing or no text")
-    if any("|" in str(text) for text in conditions):
-        raise RuleFaultError("aggregation", PROBLEM_REASONS["aggregation"])
-    parts = {str(key): value for key, value in detection.items() if key != "timeframe"}
-    detections = SigmaDetections.from_dict(parts)
-    selections: dict[str, DraftNode] = {}
-    trees = [
-        _tree(condition.parse(postprocess=False), detections, selections) for condition in detections.parsed_condition
-    ]
-    return _group("any", trees)
+def _placeholders(value: SigmaType) -> Iterator[str]:
+    match value:
+        case SigmaExpansion():
+            for inner in value.values:
+                yield from _placeholders(inner)
+        case SigmaRegularExpression():
+            yield from _placeholders(value.regexp)
+        case SigmaString():
+            yield from (part.name for part in value.s if isinstance(part, Placeholder))
 
 
-def _tree(item: Any, detections: SigmaDetections, known: dict[str, DraftNode]) -> DraftNode:
-    match item:
-        case ConditionIdentifier():
-            return _selection(item.identifier, detections, known)
-        case ConditionSelector():
-            names = [found.identifier for found in item.resolve_referenced_detections(detections)]
-            if not names:
-                raise RuleFaultError("condition_invalid", f"no selection is named like {item.pattern!r}")
-            kind = "all" if item.cond_class is ConditionAND else "any"
-            return _group(kind, [_selection(name, detections, known) for name in names])
-        case ConditionNOT():
-            return DraftGroup("not", (_tree(item.args[0], detections, known),))
-        case ConditionAND() | ConditionOR():
-            kind = "all" if isinstance(item, ConditionAND) else "any"
-            return _group(kind, [_tree(part, detections, known) for part in item.args])
+def _filled(value: SigmaType, tuning: Tuning) -> list[SigmaType]:
+    """Return a value with each value of its placeholders in their place."""
+    match value:
+        case SigmaExpansion():
+            return [filled for inner in value.values for filled in _filled(inner, tuning)]
+        case SigmaRegularExpression():
+            texts = [str(text) for text in _texts(value.regexp, tuning, escaped=False)]
+            return [SigmaRegularExpression(text, value.flags) for text in texts]
+        case SigmaString():
+            return [*_texts(value, tuning, escaped=True)]
         case _:
-            raise RuleFaultError("condition_invalid", "the condition cannot be read")
+            return [value]
 
 
-def _selection(name: str, detections: SigmaDetections, known: dict[str, DraftNode]) -> DraftNode:
-    if name not in detections.detections:
-        raise RuleFaultError("condition_invalid", f"no selection is named {name!r}")
-    if name not in known:
-        known[name] = DraftGroup("named", (_detection(detections.detections[name]),), name)
-    return known[name]
+def _texts(value: SigmaString, tuning: Tuning, *, escaped: bool) -> list[SigmaString]:
+    made: list[list[Any]] = [[]]
+    for part in value.s:
+        if isinstance(part, Placeholder):
+            known = [SigmaString(text, escape=escaped).s for text in tuning.values_of(part.name) or ()]
+            if len(made) * len(known) > _MOST_VALUES:
+                raise RuleFaultError("placeholder", f"%{part.name}% makes more than {_MOST_VALUES:,} values")
+            made = [[*head, *tail] for head in made for tail in known]
+        else:
+            made = [[*head, part] for head in made]
+    return [with_parts(value, parts) for parts in made]
 
 
-def _detection(detection: SigmaDetection) -> DraftNode:
-    kind = "all" if detection.item_linking is ConditionAND else "any"
-    return _group(
-        kind,
-        [_detection(part) if isinstance(part, SigmaDetection) else _item(part) for part in detection.detection_items],
-    )
+def _grouped(kind: str, parts: Sequence[DraftNode | None]) -> DraftNode | None:
+    kept = [part for part in parts if part is not None]
+    return _group(kind, kept) if kept else None
 
 
-def _item(item: SigmaDetectionItem) -> DraftNode:
-    keyword = item.field is None
-    values = [_group("any", [DraftLeaf(item.field, test) for test in read_value(value, keyword=keyword)])
-              for value in item.value]  # fmt: skip
-    if not values:
-        if keyword:
-            raise RuleFaultError("detection_invalid", "a list of keywords is empty")
-        values = [DraftLeaf(item.field, ValueTest("missing"))]
-    node = _group("all" if item.value_linking is ConditionAND else "any", values)
-    return DraftGroup("not", (node,)) if item.negated else node
-
-
-def _group(kind: str, parts: list[DraftNode]) -> DraftNode:
+def _group(kind: str, parts: Sequence[DraftNode]) -> DraftNode:
     return parts[0] if len(parts) == 1 else DraftGroup(kind, tuple(parts))
-
-
-def _reason(error: Exception) -> str:
-    match error:
-        case SigmaRegularExpressionError() | re.error():
-            return "regex_invalid"
-        case SigmaConditionError():
-            return "condition_invalid"
-        case _:
-            return "detection_invalid"
-
-
-def _line_of(file: RuleFile, start: int, reason: str) -> int:
-    """Return the line of the key a reason is about, at or after the line its document begins on."""
-    keys = {"condition_invalid": "condition", "aggregation": "condition", "regex_invalid": "detection",
-            "detection_invalid": "detection", "placeholder": "detection", "correlation": "correlation",
-            "filter": "filter"}  # fmt: skip
-    wanted = re.compile(rf"\s*{keys.get(reason, '~')}\s*:".encode())
-    for number, line in enumerate(file.data.split(b"\n")[start - 1 :], start):
-        if wanted.match(line):
-            return number
-    return start

@@ -38,15 +38,18 @@ _SMALL_REPEAT: Final = 4
 
 
 def literal_of(test: ValueTest) -> str:
-    """Return the case-folded literal that a value must contain for the test to hold; "" if there is none."""
+    """Return the case-folded literal that a value must contain for the test to hold; "" if there is none.
+
+    It has no NUL: the pattern engine would take that for the end.
+    """
     match test.op:
         case "starts" | "ends" | "contains":
-            return test.value.casefold()
+            parts = [test.value]
         case "glob":
             parts = [part for segment in test.segments for part in segment if part is not None]
-            return max(parts, key=len, default="").casefold()
         case _:
             return ""
+    return max((text for part in parts for text in part.split("\0")), key=len, default="").casefold()
 
 
 def compiled_regex(test: ValueTest) -> re.Pattern[str]:

@@ -22,6 +22,7 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 TIME_OPS: Final = frozenset({"minute", "hour", "day", "week", "month", "year"})
 ORDER_OPS: Final = frozenset({"lt", "lte", "gt", "gte", "neq"})
+TEXT_OPS: Final = frozenset({"starts", "ends", "contains", "glob"})
 _NUMBER: Final = re.compile(r"[+-]?\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -64,8 +65,10 @@ def compare(op: str, left: Number, right: Number) -> bool:
             return left > right
         case "gte":
             return left >= right
-        case _:
+        case "neq":
             return left != right
+        case _:
+            return left == right
 
 
 def time_part(op: str, instant: datetime) -> int:
@@ -118,7 +121,7 @@ class Judge:
             return address is not None and address in ipaddress.ip_network(test.value)
         if test.op in TIME_OPS:
             instant = instant_of(value)
-            return instant is not None and time_part(test.op, instant) == int(test.value)
+            return instant is not None and compare(test.flags, time_part(test.op, instant), int(test.value))
         return _number_holds(test, value)
 
     def _pattern_holds(self, test: ValueTest, value: str) -> bool:

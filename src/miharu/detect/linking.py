@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
 
 from miharu.catalog import FieldTarget, Route, SigmaMapping
-from miharu.detect.drafts import Draft, DraftLeaf, DraftNode, level_of, problem
+from miharu.detect.drafts import Draft, DraftLeaf, DraftNode
 from miharu.detect.model import (
     KEYWORDS,
     AllOf,
@@ -22,6 +25,10 @@ from miharu.detect.model import (
     RuleSet,
     Variant,
 )
+from miharu.detect.problems import problem
+
+_TOLD: Final = frozenset({"id", "title", "level", "tags", "status", "description", "logsource", "detection", "tests"})
+"""Keys of a document that a rule has fields for, or that are long and stay in its file."""
 
 
 class Linker:
@@ -40,17 +47,17 @@ class Linker:
         routes = self._mapping.resolve(*draft.logsource)
         if not routes:
             text = f"no log source is mapped for {_logsource(draft)}"
-            self.problems.append(problem(draft, "logsource_unmapped", text, line=draft.line))
+            self.problems.append(problem(draft, "logsource_unmapped", text, line=draft.logsource_line, meta=draft.meta))
             return
         if (other := self._rules.get(draft.id)) is not None:
             same = "with the same content" if other.hash == draft.hash else "with other content"
             text = f"the rule at {other.path} has the same id, {same}"
-            self.problems.append(problem(draft, "duplicate", text, line=draft.line))
+            self.problems.append(problem(draft, "duplicate", text, line=draft.line, meta=draft.meta))
             return
         self._rules[draft.id] = Rule(
             id=draft.id,
             title=draft.title,
-            level=level_of(draft),
+            level=draft.level,
             tags=tuple(str(tag) for tag in draft.meta.get("tags") or ()),
             hash=draft.hash,
             path=draft.path,
@@ -59,10 +66,11 @@ class Linker:
             status=str(draft.meta.get("status") or ""),
             description=str(draft.meta.get("description") or ""),
             variants=tuple(self._variant(draft, route) for route in routes),
+            about=_about(draft.meta),
         )
 
-    def finish(self, problems: Sequence[RuleProblem]) -> RuleSet:
-        """Return the rule set, without engines, with earlier problems and those noted here."""
+    def finish(self, problems: Sequence[RuleProblem], notes: Sequence[RuleProblem]) -> RuleSet:
+        """Return the rule set, without engines, with earlier problems and those found here."""
         return RuleSet(
             rules=list(self._rules.values()),
             problems=sorted([*problems, *self.problems]),
@@ -70,6 +78,7 @@ class Linker:
             fields=list(self._fields),
             routes=list(self._routes),
             engines=[],
+            notes=sorted(notes),
         )
 
     def _variant(self, draft: Draft, route: Route) -> Variant:
@@ -136,6 +145,11 @@ def _entity(draft: Draft, route: Route) -> tuple[str, ...]:
     if isinstance(wanted, list) and wanted and all(isinstance(name, str) for name in wanted):
         return tuple(wanted)
     return route.entity
+
+
+def _about(meta: Mapping[str, Any]) -> str:
+    further = {str(key): value for key, value in meta.items() if key not in _TOLD}
+    return orjson.dumps(further, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _logsource(draft: Draft) -> str:

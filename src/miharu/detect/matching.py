@@ -18,6 +18,7 @@ from miharu.detect.columns import TextColumn
 from miharu.detect.engines import compiled_regex, is_costly, literal_of
 from miharu.detect.judging import (
     ORDER_OPS,
+    TEXT_OPS,
     TIME_OPS,
     Judge,
     Network,
@@ -179,7 +180,8 @@ class FieldMatcher:
             if confirm is None:
                 self._enough[literal].append(number)
             else:
-                self._checks[literal].append((number, confirm, test.value if test.cased else literal, test.cased))
+                wanted = test.value if test.cased else test.value.casefold()
+                self._checks[literal].append((number, confirm, wanted, test.cased))
         elif test.op == "equals":
             self._sort_exact(number, test)
         elif test.op == "regex":
@@ -192,7 +194,7 @@ class FieldMatcher:
             self._sort_number(number, test)
         elif test.op == "cidr":
             self._networks.append((ipaddress.ip_network(test.value), number))
-        elif test.op in TIME_OPS or test.op in ORDER_OPS or test.op == "glob":
+        elif test.op in TIME_OPS or test.op in ORDER_OPS or test.op in TEXT_OPS:
             self._single.append((number, test))
 
     def _sort_exact(self, number: int, test: ValueTest) -> None:
@@ -223,7 +225,7 @@ def _confirmation(test: ValueTest) -> Callable[[str, str], bool] | None:
         case "ends":
             return str.endswith
         case "contains":
-            return str.__contains__ if test.cased else None
+            return str.__contains__ if test.cased or "\0" in test.value else None
         case _:
             pattern = glob_regex(folded_segments(test))
             return lambda value, _: pattern.match(value) is not None

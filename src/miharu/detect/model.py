@@ -8,7 +8,7 @@ kept on disk as MessagePack.
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -31,7 +31,8 @@ class ValueTest(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One test of a value.
 
     `value` is the text, pattern, number or network wanted; of a regex `flags` are some of `ims`, of a field
-    reference one of `equals`, `starts`, `ends`, `contains`.
+    reference one of `equals`, `starts`, `ends`, `contains`, of a part of a time one of `lt`, `lte`, `gt`, `gte`
+    or nothing for equality.
     """
 
     op: Op
@@ -114,6 +115,12 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     status: str
     description: str
     variants: tuple[Variant, ...]
+    about: str = "{}"
+
+    def attributes(self) -> dict[str, Any]:
+        """Return all further keys of the document, custom ones too, as they stand there."""
+        found: dict[str, Any] = msgspec.json.decode(self.about)
+        return found
 
 
 class RouteSpec(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -123,8 +130,30 @@ class RouteSpec(msgspec.Struct, frozen=True, gc=False, array_like=True):
     conditions: tuple[tuple[tuple[tuple[str, tuple[str, ...], bool], ...], ...], ...]
 
 
+class RuleFault(msgspec.Struct, frozen=True, order=True):
+    """One thing that is wrong with a rule: where, what stands there, what should, and what may help."""
+
+    line: int
+    key: str
+    reason: str
+    text: str
+    found: str = ""
+    expected: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """Render as `line N: key: text: found x, expected y (hint)`."""
+        wanted = f"expected {self.expected}" if self.expected else ""
+        contrast = ", ".join(filter(None, (f"found {self.found}" if self.found else "", wanted)))
+        told = ": ".join(filter(None, (f"line {self.line}" if self.line else "", self.key, self.text, contrast)))
+        return f"{told} ({self.hint})" if self.hint else told
+
+
 class RuleProblem(msgspec.Struct, frozen=True, order=True):
-    """A rule that cannot run, why, and what would help. Line 0 is unknown."""
+    """A rule that cannot run (or a note about one), why, and what would help. Line 0 is unknown.
+
+    `faults` are all that are wrong with it; line, reason and text are those of the first.
+    """
 
     path: str
     line: int
@@ -133,6 +162,7 @@ class RuleProblem(msgspec.Struct, frozen=True, order=True):
     reason: str
     text: str
     remedy: str
+    faults: tuple[RuleFault, ...] = ()
 
     def __str__(self) -> str:
         """Render as `path:line: reason: text (remedy)`."""
@@ -145,17 +175,29 @@ PROBLEM_REASONS: Final[dict[str, str]] = {
     "unreadable": "the file or archive cannot be read",
     "not_a_rule": "the document is not a Sigma rule",
     "correlation": "Sigma correlations do not run yet",
-    "filter": "Sigma filters do not run yet",
+    "filter": "the filter lacks what the specification wants",
+    "pipeline": "a processing pipeline cannot be used, or refuses the rule",
     "aggregation": "aggregations in a condition (after `|`) were replaced by correlations and do not run",
     "detection_invalid": "the detection has a construct that Sigma does not define",
     "condition_invalid": "the condition cannot be read or names what is not there",
     "regex_invalid": "a regular expression cannot be compiled",
     "regex_costly": "a regular expression could take exponential time and no linear engine takes it",
-    "placeholder": "the rule holds a placeholder that no value is known for",
+    "placeholder": "the values of a placeholder cannot stand where the rule has it",
     "logsource_unmapped": "no log source is mapped for the rule's logsource",
     "duplicate": "another rule has the same id",
 }
 """Reason codes of `RuleProblem`."""
+
+NOTE_REASONS: Final[dict[str, str]] = {
+    "placeholder_open": "no value is known for a placeholder; the rule holds only where the values do not matter",
+    "retired": "the rule is deprecated or unsupported, and not loaded unless asked for",
+    "superseded": "a newer rule says that it replaces this one, which is not loaded unless asked for",
+    "filter_unused": "the filter applies to no rule",
+    "filter_keeps": "the filter does not exclude what it describes but keeps nothing else",
+    "pipeline_part": "a part of a processing pipeline is for other engines and does nothing here",
+    "level_unknown": "the level is none that Sigma knows; the rule runs as medium",
+}
+"""Reason codes of what is worth knowing about rules though nothing is wrong (`RuleSet.notes`)."""
 
 
 class Engine(msgspec.Struct, array_like=True):
@@ -173,7 +215,10 @@ class Engine(msgspec.Struct, array_like=True):
 
 
 class RuleSet(msgspec.Struct):
-    """All rules that run, all that cannot, and the tables their numbers point into."""
+    """All rules that run, all that cannot, and the tables their numbers point into.
+
+    `notes` are what is worth knowing though nothing is wrong, by `NOTE_REASONS`.
+    """
 
     rules: list[Rule]
     problems: list[RuleProblem]
@@ -181,6 +226,7 @@ class RuleSet(msgspec.Struct):
     fields: list[FieldColumns]
     routes: list[RouteSpec]
     engines: list[Engine]
+    notes: list[RuleProblem] = []
 
     def find(self, rule_id: str) -> Rule | None:
         """Return the rule with this id."""

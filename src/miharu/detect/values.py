@@ -20,6 +20,7 @@ from sigma.types import (
     SigmaFieldReference,
     SigmaNull,
     SigmaNumber,
+    SigmaQueryExpression,
     SigmaRegularExpression,
     SigmaString,
     SigmaTimestampPart,
@@ -28,6 +29,7 @@ from sigma.types import (
 )
 
 from miharu.detect.model import Op, Segments, ValueTest
+from miharu.detect.modifiers import CasedReference
 
 _COMPARISONS: Final[dict[str, Op]] = {"LT": "lt", "LTE": "lte", "GT": "gt", "GTE": "gte", "NEQ": "neq"}
 _TIME_PARTS: Final[dict[str, Op]] = {
@@ -76,11 +78,16 @@ def _relation(value: SigmaType) -> ValueTest:
     match value:
         case SigmaExists():
             return ValueTest("exists" if value.exists else "missing")
+        case SigmaCompareExpression(number=SigmaTimestampPart() as part):
+            return ValueTest(_TIME_PARTS[part.timestamp_part.name], str(part.number), flags=_COMPARISONS[value.op.name])
         case SigmaCompareExpression():
             return ValueTest(_COMPARISONS[value.op.name], str(value.number.number))
         case SigmaFieldReference():
             kinds = {(False, False): "equals", (True, False): "starts", (False, True): "ends", (True, True): "contains"}
-            return ValueTest("ref", value.field, flags=kinds[value.starts_with, value.ends_with])
+            cased = isinstance(value, CasedReference)
+            return ValueTest("ref", value.field, cased=cased, flags=kinds[value.starts_with, value.ends_with])
+        case SigmaQueryExpression():
+            raise RuleFaultError("detection_invalid", "a query of another engine cannot be asked here")
         case _:
             raise RuleFaultError("detection_invalid", f"values of type {type(value).__name__} are not known")
 
