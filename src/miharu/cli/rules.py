@@ -20,11 +20,13 @@ from miharu.core.settings import Settings
 from miharu.detect import RuleProblem
 from miharu.pipeline import (
     RuleTestResult,
+    check_rules,
     hashes,
     import_rules,
     load_ruleset,
     plan_hunt,
     remove_imported,
+    rule_paths,
     run_rule_tests,
 )
 from miharu.store import RuleOverlay, State
@@ -136,26 +138,41 @@ def _overlays(settings: Settings) -> dict[str, RuleOverlay]:
 def check(
     ctx: typer.Context,
     paths: Annotated[list[Path] | None, typer.Argument(help="Rules to check; default: all that apply.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Also end with 3 where there is something to mend.")] = False,
 ) -> None:
-    """Say of every rule that cannot run why, with file, line and remedy. Exit code 3 where there is one.
+    """Say of every rule that cannot run why, and what should be mended in those that can.
 
-    Example: miharu rules check my-rules/
+    Looked at are ids, dates, words, tags, names of fields, keys, unused selections and doubled values. Exit code 3
+    where a rule cannot run.
+
+    Examples:
+
+      miharu rules check my-rules/
+
+      miharu --json rules check --strict my-rules/
     """
     here = context(ctx)
     ruleset = load_ruleset(here.settings, paths or ())
+    remarks = check_rules(paths or rule_paths(here.settings))
     for problem in ruleset.problems:
         if here.json:
             sys.stdout.write(json_line(_as_dict(problem)))
         else:
-            where = f"{problem.path}:{problem.line}" if problem.line else problem.path
-            typer.echo(f"{where}: {problem.reason}: {problem.text} ({problem.remedy})")
+            typer.echo(str(problem))
+    for remark in remarks:
+        if here.json:
+            told = dataclasses.asdict(remark)
+            sys.stdout.write(json_line({**told, "reason": told.pop("check"), "remark": True}))
+        else:
+            typer.echo(str(remark))
     reasons = Counter(problem.reason for problem in ruleset.problems)
     tail = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
     here.notes.print(
-        f"{len(ruleset.rules):,} rules run, {len(ruleset.problems):,} cannot" + (f": {tail}" if tail else ""),
+        f"{len(ruleset.rules):,} rules run, {len(ruleset.problems):,} cannot{f': {tail}' if tail else ''}; "
+        f"{len(remarks):,} remarks",
         markup=False,
     )
-    if ruleset.problems:
+    if ruleset.problems or (strict and remarks):
         raise typer.Exit(EXIT_CONTENT)
 
 
@@ -164,9 +181,16 @@ def run_tests(
     ctx: typer.Context,
     paths: Annotated[list[Path] | None, typer.Argument(help="Rules to test; default: all that apply.")] = None,
 ) -> None:
-    """Run the records that rules carry under `tests` through the real reader. Exit code 3 where one fails.
+    """Run the records that rules carry through the real reader. Exit code 3 where one fails.
 
-    Example: miharu rules test my-rules/
+    They stand in the rule under `tests`, in a file NAME.tests.yml beside NAME.yml, or, as recorded logs, in folders of
+    regression tests in SigmaHQ's layout (info.yml).
+
+    Examples:
+
+      miharu rules test my-rules/
+
+      miharu rules test sigma/rules sigma/regression_data
     """
     here = context(ctx)
     results = run_rule_tests(paths or (), here.settings)

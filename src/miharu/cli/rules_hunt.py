@@ -106,7 +106,7 @@ def hunt_waiting(here: Context, ruleset: RuleSet) -> list[dict[str, Any]]:
     if not waiting:
         return []
     rules = len({rule for each in waiting for rule in each.rules})
-    back = f"{rules:,} new or changed rules look back over {_days(here)} of stored events (setting hunt_back)"
+    back = f"{_many(rules)} new or changed: looking back over {_days(here)} of stored events (setting hunt_back)"
     if worker_runs(here.settings):
         here.notes.print(f"{back}; the running `serve` does that", markup=False)
         return []
@@ -148,7 +148,7 @@ class HuntBar:
     def planned(self, events: int, rules: int, seconds: float) -> None:
         """Say what is ahead."""
         if not self._here.json:
-            self._here.notes.print(f"{rules:,} rules over {events:,} events: about {_duration(seconds)}", markup=False)
+            self._here.notes.print(f"{_many(rules)} over {events:,} events: about {_duration(seconds)}", markup=False)
         self._progress.update(self._task, description="hunting", total=events, completed=0)
 
     def advanced(self, events: int, findings: int) -> None:
@@ -178,7 +178,7 @@ def _chosen(here: Context, paths: list[Path], named: list[str], level: str | Non
         ruleset, {rule.id for rule in ruleset.rules if rule.id not in off and LEVELS.index(rule.level) >= least}
     )
     if off:
-        here.notes.print(f"{len(off):,} rules are off and left out (`miharu rules enable` turns one on)", markup=False)
+        here.notes.print(f"{_many(len(off))} off and left out (`miharu rules enable` turns one on)", markup=False)
     if not kept.rules:
         message = "none of these rules can hunt; `miharu rules check` says why rules cannot run"
         raise OperatorError(message)
@@ -226,6 +226,10 @@ def _as_dict(report: HuntReport) -> dict[str, Any]:
 
 def _duration(seconds: float) -> str:
     return f"{max(1, round(seconds))} s" if seconds < 2 * _MINUTE else f"{round(seconds / _MINUTE)} min"
+
+
+def _many(rules: int) -> str:
+    return "1 rule" if rules == 1 else f"{rules:,} rules"
 
 
 def _days(here: Context) -> str:

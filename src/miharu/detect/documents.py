@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Final
 
 _RULE_SUFFIXES: Final = (".yml", ".yaml")
+_TESTS_SUFFIXES: Final = (".tests.yml", ".tests.yaml")
+_REGRESSION: Final = b"regression_tests_info"
+"""A key of files that say how a rule is tested, in the layout of SigmaHQ."""
 _LIMIT: Final = 16_777_216
 """Bytes of one rule file; a larger one is no rule."""
 
@@ -27,13 +30,19 @@ class RuleFile:
 def rule_files(paths: Sequence[Path]) -> Iterator[RuleFile]:
     """Yield every rule file, in the order of `paths`, sorted within a folder or archive.
 
-    A member of an archive is named `archive.zip!inner/name.yml`. What cannot be read is yielded with its fault.
+    A member of an archive is named `archive.zip!inner/name.yml`. What cannot be read is yielded with its fault. Files
+    of tests (`name.tests.yml`, and `info.yml` of regression tests) are no rules.
     """
     for path in paths:
         try:
-            yield from _files(path)
+            yield from (file for file in _files(path) if not is_tests(file))
         except (OSError, tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as error:
             yield RuleFile(str(path), b"", str(error) or type(error).__name__)
+
+
+def is_tests(file: RuleFile) -> bool:
+    """Say whether a file holds tests of a rule and no rule."""
+    return file.path.endswith(_TESTS_SUFFIXES) or (file.path.endswith("info.yml") and _REGRESSION in file.data)
 
 
 def _files(path: Path) -> Iterator[RuleFile]:

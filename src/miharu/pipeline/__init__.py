@@ -10,6 +10,7 @@ from miharu.pipeline.live import LiveWorker, Pulse
 from miharu.pipeline.notifying import Courier, plan_notices
 from miharu.pipeline.report import FileReport, ImportReport, Progress, Silent
 from miharu.pipeline.rulebook import Imported, import_rules, remove_imported, rule_paths
+from miharu.pipeline.rulechecks import RuleRemark, check_rules
 from miharu.pipeline.ruletests import RuleTestResult, run_rule_tests
 from miharu.pipeline.searching import search_events
 from miharu.pipeline.stages import LiveStages, Stages
@@ -36,10 +37,12 @@ __all__ = [
     "Progress",
     "Pulse",
     "Question",
+    "RuleRemark",
     "RuleTestResult",
     "Silent",
     "Stages",
     "ask_for_hunt",
+    "check_rules",
     "forget_vitals",
     "hashes",
     "hidden_counts",

@@ -5,14 +5,15 @@
       miss:
         - {record: another, format: json}
 
-The key is a custom attribute of Sigma, which every tool passes over. `format` is how a file is cut (`lines`, `json`
-or `evtx`); a line that is JSON is recognised as such, so that it is seldom needed.
+The key is a custom attribute of Sigma, which every tool passes over. The same keys may stand in a file beside the
+rule, `NAME.tests.yml` for `NAME.yml` (with `id` where `NAME.yml` holds several rules). `format` is how a file is cut
+(`lines`, `json` or `evtx`); a line that is JSON is recognised as such, so that it is seldom needed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
@@ -28,16 +29,21 @@ Kind: TypeAlias = Literal["match", "miss"]
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 _SHOWN: Final = 40
+_BESIDE: Final = (".tests.yml", ".tests.yaml")
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSample:
-    """One record, and whether the rule must hit it (`match`) or not (`miss`)."""
+    """One record, and whether the rule must hit it (`match`) or not (`miss`).
+
+    `path` is the file it stands in, where that is not the rule's.
+    """
 
     kind: Kind
     record: str
     line: int
     format: Format
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +71,42 @@ def read_sampled_rules(paths: Sequence[Path]) -> list[SampledRule]:
 
 
 def _rules(file: RuleFile, issues: list[ContentIssue]) -> Iterator[SampledRule]:
-    try:
-        documents = list(yaml.compose_all(file.data, Loader=_LOADER))
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return
-    for node in documents:
-        if not isinstance(node, MappingNode):
-            continue
+    beside = _beside(file, issues)
+    for node in _documents(file.data):
         values = _members(node)
         if "detection" in values:
             tests = values.get("tests")
-            samples = tuple(_samples(file.path, tests, issues)) if tests is not None else ()
-            line = node.start_mark.line + 1
-            yield SampledRule(file.path, line, _text(values.get("id")), _text(values.get("title")), samples)
+            own = _text(values.get("id"))
+            samples = list(_samples(file.path, tests, issues)) if tests is not None else []
+            samples += [sample for wanted, sample in beside if wanted in {own, ""}]
+            yield SampledRule(file.path, node.start_mark.line + 1, own, _text(values.get("title")), tuple(samples))
+
+
+def _documents(data: bytes) -> list[MappingNode]:
+    try:
+        return [node for node in yaml.compose_all(data, Loader=_LOADER) if isinstance(node, MappingNode)]
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return []
+
+
+def _beside(file: RuleFile, issues: list[ContentIssue]) -> list[tuple[str, RuleSample]]:
+    """Return the samples of the file of tests that stands beside a rule file, with the id of the rule they name."""
+    place = Path(file.path)
+    found: list[tuple[str, RuleSample]] = []
+    for suffix in _BESIDE:
+        tests = place.with_name(f"{place.stem}{suffix}")
+        if not tests.is_file():
+            continue
+        documents = _documents(tests.read_bytes())
+        if not documents:
+            issues.append(ContentIssue(str(tests), 0, "tests", "no YAML mapping", "the keys match and miss"))
+        for node in documents:
+            values = _members(node)
+            named = [(name, value) for name, value in node.value if name.value != "id"]
+            bare = values.get("tests") or MappingNode(node.tag, named, node.start_mark, node.end_mark)
+            made = _samples(str(tests), bare, issues)
+            found += [(_text(values.get("id")), replace(sample, path=str(tests))) for sample in made]
+    return found
 
 
 def _samples(path: str, node: Node, issues: list[ContentIssue]) -> Iterator[RuleSample]:

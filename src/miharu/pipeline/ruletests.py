@@ -19,7 +19,8 @@ from miharu.core.columns import EVENT_DATASET, EVENT_ID, GENERIC, RECORD_ROW, RE
 from miharu.core.identity import hash_parts
 from miharu.core.settings import Settings
 from miharu.detect import Detector, Explanation, RuleProblem, RuleSet
-from miharu.pipeline.reading import ReadBatch
+from miharu.pipeline.reading import ReadBatch, Reader
+from miharu.pipeline.regressions import read_regressions, why_not
 from miharu.pipeline.rulebook import rule_paths
 from miharu.pipeline.rulesamples import Kind, RuleSample, SampledRule, read_sampled_rules
 from miharu.pipeline.wiring import load_ruleset, make_reader
@@ -60,18 +61,29 @@ _Task: TypeAlias = tuple[SampledRule, RuleSample]
 def run_rule_tests(paths: Sequence[Path], settings: Settings) -> list[RuleTestResult]:
     """Run the tests of every rule under `paths` (none: all rules that apply), in the order of files and records.
 
+    Those of folders in SigmaHQ's layout (`miharu.pipeline.regressions`) come last.
+
     A rule without tests gives no result. Raises OperatorError for a path that is not there, ContentError for a
     `tests` block that cannot be read.
     """
     ruleset = load_ruleset(settings, paths)
-    tasks = [(rule, sample) for rule in read_sampled_rules(paths or rule_paths(settings)) for sample in rule.samples]
-    if not tasks:
+    places = list(paths) or rule_paths(settings)
+    tasks = [(rule, sample) for rule in read_sampled_rules(places) for sample in rule.samples]
+    regressions = read_regressions(places)
+    if not tasks and not regressions:
         return []
-    read, events = _read_all([sample for _, sample in tasks], settings)
-    return _Judge(ruleset, read, events).results(tasks)
+    reader, detector = make_reader(settings), Detector(ruleset)
+    results: list[RuleTestResult] = []
+    if tasks:
+        read, events = _read_all([sample for _, sample in tasks], reader)
+        results += _Judge(ruleset, detector, read, events).results(tasks)
+    for each in regressions:
+        reason = why_not(each, ruleset, detector, reader, settings)
+        results.append(RuleTestResult(each.info, 0, each.rule_id, each.title, "match", not reason, reason))
+    return results
 
 
-def _read_all(samples: Sequence[RuleSample], settings: Settings) -> tuple[list[_Read], pl.DataFrame]:
+def _read_all(samples: Sequence[RuleSample], reader: Reader) -> tuple[list[_Read], pl.DataFrame]:
     """Return what each sample became, and all events."""
     now = system_clock()
     order: list[int] = []
@@ -80,7 +92,7 @@ def _read_all(samples: Sequence[RuleSample], settings: Settings) -> tuple[list[_
         places = [place for place, sample in enumerate(samples) if sample.format == chosen]
         order += places
         chunks.append(_chunk(chosen, [samples[place].record for place in places], now))
-    batch = make_reader(settings).read(chunks, now)
+    batch = reader.read(chunks, now)
     made = _by_row(batch)
     return [made[row] for row in _inverse(order)], batch.events
 
@@ -117,10 +129,10 @@ def _inverse(order: Sequence[int]) -> list[int]:
 class _Judge:
     """Compares what the detector found with what each sample says."""
 
-    def __init__(self, ruleset: RuleSet, read: Sequence[_Read], events: pl.DataFrame) -> None:
+    def __init__(self, ruleset: RuleSet, detector: Detector, read: Sequence[_Read], events: pl.DataFrame) -> None:
         self._read = read
         self._events = events
-        self._detector = Detector(ruleset)
+        self._detector = detector
         found = self._detector.run(events).select("rule.id", EVENT_ID).iter_rows()
         self._hits: frozenset[tuple[str, str]] = frozenset((rule, event) for rule, event in found)
         self._ids = {(rule.path, rule.line): rule.id for rule in ruleset.rules}
@@ -135,7 +147,11 @@ class _Judge:
         made = []
         for (rule, sample), read in zip(tasks, self._read, strict=True):
             reason = self._reason(rule, sample, read, named=(rule.path, rule.line) in known)
-            made.append(RuleTestResult(rule.path, sample.line, rule.id, rule.title, sample.kind, not reason, reason))
+            made.append(
+                RuleTestResult(
+                    sample.path or rule.path, sample.line, rule.id, rule.title, sample.kind, not reason, reason
+                )
+            )
         return made
 
     def _reason(self, rule: SampledRule, sample: RuleSample, read: _Read, *, named: bool) -> str:
