@@ -40,28 +40,59 @@ def _held(frame: pl.DataFrame, events: pl.DataFrame, one: Remains, held: pl.Seri
 
 
 def encode(columns: Sequence[pl.Series], name_of: Callable[[str], str]) -> pl.Series | None:
-    """Return the JSON text of each row's values under `name_of(name)`, null for a row without; None if all are."""
-    parts: list[pl.Expr] = []
-    full = [series for series in columns if not series.null_count()]
-    if full:
-        parts.append(_members(full, name_of))
-    parts.extend(
-        pl.when(pl.col(series.name).is_not_null()).then(_members([series], name_of))
-        for series in columns
-        if 0 < series.null_count() < len(series)
-    )
-    if not parts:
+    """Return the JSON text of each row's values under `name_of(name)`, null for a row without; None if all are.
+
+    Where two values of one row have the same name, the second is called `<name>.2`.
+    """
+    named = _apart([(name_of(series.name), series) for series in columns if series.null_count() < len(series)])
+    if not named:
         return None
+    frame = pl.DataFrame([series.alias(str(place)) for place, (_, series) in enumerate(named)])
+    members = [(name, frame.get_column(str(place))) for place, (name, _) in enumerate(named)]
+    parts: list[pl.Expr] = []
+    full = [(name, series) for name, series in members if not series.null_count()]
+    if full:
+        parts.append(_members(full))
+    parts.extend(
+        pl.when(pl.col(series.name).is_not_null()).then(_members([(name, series)]))
+        for name, series in members
+        if series.null_count()
+    )
     joined = parts[0] if len(parts) == 1 else pl.concat_str(parts, separator=",", ignore_nulls=True)
-    text = pl.DataFrame([series for series in columns if series.null_count() < len(series)]).select(joined=joined)
-    return text.select(
-        pl.when(pl.col("joined") != "").then(pl.concat_str(pl.lit("{"), "joined", pl.lit("}"))).alias(LEFTOVERS)
-    ).to_series()
+    return (
+        frame.select(joined=joined)
+        .select(
+            pl.when(pl.col("joined") != "").then(pl.concat_str(pl.lit("{"), "joined", pl.lit("}"))).alias(LEFTOVERS)
+        )
+        .to_series()
+    )
 
 
-def _members(columns: Sequence[pl.Series], name_of: Callable[[str], str]) -> pl.Expr:
+def _apart(named: Sequence[tuple[str, pl.Series]]) -> list[tuple[str, pl.Series]]:
+    """Return the same values, no row with two of one name; a row's names do not depend on other rows."""
+    if len({name for name, _ in named}) == len(named):
+        return list(named)
+    apart: list[tuple[str, pl.Series]] = []
+    taken: dict[str, pl.Series] = {}
+    for name, values in named:
+        number, left = 1, values
+        while left.null_count() < len(left):
+            own = name if number == 1 else f"{name}.{number}"
+            held = taken.get(own)
+            here = left if held is None else pl.select(pl.when(~held).then(left)).to_series()
+            if here.null_count() < len(here):
+                apart.append((own, here))
+            taken[own] = here.is_not_null() if held is None else held | here.is_not_null()
+            if held is None:
+                break
+            left = pl.select(pl.when(held).then(left)).to_series()
+            number += 1
+    return apart
+
+
+def _members(columns: Sequence[tuple[str, pl.Series]]) -> pl.Expr:
     """Return the inside of a JSON object of `columns`, which have no nulls where it counts."""
-    named = [_plain(series).alias(name_of(series.name)) for series in columns]
+    named = [_plain(series).alias(name) for name, series in columns]
     return pl.struct(named).struct.json_encode().str.strip_prefix("{").str.strip_suffix("}")
 
 
