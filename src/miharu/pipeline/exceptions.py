@@ -10,7 +10,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from miharu.search import filter_as_detection
 from miharu.store import RuleException
 
 _SELECTION: Final = "selection"
+_CLOSE: Final = 0.8
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SIGNS: Final = "abcdefghijklmnopqrstuvwxyz0123456789_"
 """What the names of log sources begin with."""
@@ -57,9 +59,9 @@ def read_condition(text: str, rule: Rule, mapping: SigmaMapping, columns: Collec
     foreign = [name for name in names if name not in known]
     targets = _targets(foreign, rule, mapping) if sigma else {}
     for name in foreign if not sigma else ():
-        close = get_close_matches(name, known, n=1, cutoff=0.84)
+        close = _slip(name, known)
         if close:
-            message = f"there is no field {name!r}; did you mean {close[0]!r}?"
+            message = f"there is no field {name!r}; did you mean {close!r}?"
             raise OperatorError(message)
     made = RuleException("0" * 32, rule.id, "", text.strip(), detection, targets, None, "", "", _EPOCH)
     _, faults = compile_exceptions([made])
@@ -67,6 +69,16 @@ def read_condition(text: str, rule: Rule, mapping: SigmaMapping, columns: Collec
         message = f"the condition cannot be judged: {faults[0].removeprefix('exception: ')}"
         raise OperatorError(message)
     return made
+
+
+def _slip(name: str, known: Collection[str]) -> str:
+    """Return the field that a name was meant to be, if it comes close to one beyond the words they share."""
+    for close in get_close_matches(name, known, n=3, cutoff=_CLOSE):
+        words, others = name.split("."), close.split(".")
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(words, others, strict=False)))
+        if SequenceMatcher(None, ".".join(words[same:]), ".".join(others[same:])).ratio() >= _CLOSE:
+            return close
+    return ""
 
 
 def _sigma_detection(text: str) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from miharu.catalog import SigmaMapping, load_sigma_mapping
 from miharu.core.finding import LEVELS
 from miharu.detect import RuleFile, rule_files
 
-_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LOADER: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+"""Leaves texts as they are written: a day that no calendar has must not hide the rest of the rule."""
 _STATUSES: Final = ("stable", "test", "experimental", "deprecated", "unsupported")
 _RELATIONS: Final = ("correlation", "derived", "obsolete", "merged", "renamed", "similar")
 _KEYS: Final = (
@@ -72,12 +73,23 @@ class _Rule:
     nodes: Mapping[str, Node]
     values: Mapping[str, Any]
 
-    def line(self, key: str) -> int:
-        return int((self.nodes.get(key) or self.node).start_mark.line) + 1
+    def line(self, key: str, word: str = "") -> int:
+        """Return where a word stands under a key: as a value, or as the name of a field or selection."""
+        top = self.nodes.get(key) or self.node
+        waiting = [top]
+        while word and waiting:
+            node = waiting.pop(0)
+            if isinstance(node, ScalarNode) and (node.value == word or node.value.split("|", 1)[0] == word):
+                return int(node.start_mark.line) + 1
+            if isinstance(node, SequenceNode):
+                waiting = [*node.value, *waiting]
+            elif isinstance(node, MappingNode):
+                waiting = [*(part for pair in node.value for part in pair), *waiting]
+        return int(top.start_mark.line) + 1
 
 
-_Found: TypeAlias = Iterator[tuple[str, str]]
-"""Keys of the rule with what is wrong there."""
+_Found: TypeAlias = Iterator[tuple[str, str, str]]
+"""A key of the rule, the word under it that something is wrong with (or nothing), and what that is."""
 
 
 def check_rules(paths: Sequence[Path]) -> list[RuleRemark]:
@@ -91,7 +103,9 @@ def check_rules(paths: Sequence[Path]) -> list[RuleRemark]:
             told += [("field", *each) for each in _fields(rule, mapping)]
             told += [("id", *each) for each in _repeated(rule, ids)]
             known = str(rule.values.get("id") or ""), str(rule.values.get("title") or "")
-            remarks += [RuleRemark(file.path, rule.line(key), check, text, *known) for check, key, text in told]
+            remarks += [
+                RuleRemark(file.path, rule.line(key, word), check, text, *known) for check, key, word, text in told
+            ]
     return sorted(remarks)
 
 
@@ -109,44 +123,45 @@ def _rules(file: RuleFile) -> Iterator[_Rule]:
 
 def _identity(rule: _Rule) -> _Found:
     own = rule.values.get("id")
-    if own is None:
-        yield "id", "the rule has no id; give it a random UUID, so that it keeps its alerts when it changes"
+    if not own:
+        yield "id", "", "the rule has no id; give it a random UUID, so that it keeps its alerts when it changes"
     elif not _UUID.fullmatch(str(own).lower()):
-        yield "id", f"{own!r} is no UUID"
+        yield "id", "", f"{own!r} is no UUID"
     for other in _items(rule.values.get("related")):
         told = other if isinstance(other, dict) else {}
         if not _UUID.fullmatch(str(told.get("id")).lower()) or told.get("type") not in _RELATIONS:
-            yield "related", f"each entry has an id and a type, one of {', '.join(_RELATIONS)}; found {other!r}"
+            text = f"each entry has an id and a type, one of {', '.join(_RELATIONS)}; found {other!r}"
+            yield "related", str(told.get("id", "")), text
         elif str(told["id"]) == str(own):
-            yield "related", "the rule is related to itself"
+            yield "related", str(own), "the rule is related to itself"
 
 
 def _repeated(rule: _Rule, ids: dict[str, str]) -> _Found:
     own = str(rule.values.get("id") or "").lower()
     place = f"{rule.file.path}:{rule.line('id')}"
     if own and ids.setdefault(own, place) != place:
-        yield "id", f"the rule at {ids[own]} has the same id"
+        yield "id", "", f"the rule at {ids[own]} has the same id"
 
 
 def _title(rule: _Rule) -> _Found:
     title = rule.values.get("title")
     if not isinstance(title, str) or not title.strip():
-        yield "title", "the rule has no title"
+        yield "title", "", "the rule has no title"
     elif len(title) > _TITLE:
-        yield "title", f"the title has {len(title)} characters, the specification allows {_TITLE}"
+        yield "title", "", f"the title has {len(title)} characters, the specification allows {_TITLE}"
 
 
 def _words(rule: _Rule) -> _Found:
     for key, known in (("status", _STATUSES), ("level", LEVELS)):
         value = rule.values.get(key)
-        if value is None:
-            yield key, f"the rule has no {key}; write one of {', '.join(known)}"
+        if not value:
+            yield key, "", f"the rule has no {key}; write one of {', '.join(known)}"
         elif value not in known:
-            yield key, f"{value!r} is none of {', '.join(known)}"
+            yield key, "", f"{value!r} is none of {', '.join(known)}"
     for key in ("references", "falsepositives", "tags", "fields"):
         value = rule.values.get(key)
-        if value is not None and not isinstance(value, list):
-            yield key, f"a list is expected, not {type(value).__name__}"
+        if value and not isinstance(value, list):
+            yield key, "", f"a list is expected, not {str(value)[:40]!r}"
 
 
 def _dates(rule: _Rule) -> _Found:
@@ -158,12 +173,12 @@ def _dates(rule: _Rule) -> _Found:
         try:
             found[key] = datetime.strptime(node.value, "%Y-%m-%d").date()  # noqa: DTZ007 - a day, not an instant
         except ValueError:
-            yield key, f"{node.value!r} is no day; write it as 2026-11-24"
+            yield key, "", f"{node.value!r} is no day; write it as 2026-11-24"
             continue
         if not _DATE.fullmatch(node.value):
-            yield key, f"{node.value!r} lacks a zero; write it as {found[key].isoformat()}"
+            yield key, "", f"{node.value!r} lacks a zero; write it as {found[key].isoformat()}"
     if len(found) > 1 and found["modified"] < found["date"]:
-        yield "modified", "the rule was modified before it was written"
+        yield "modified", "", "the rule was modified before it was written"
 
 
 def _tags(rule: _Rule) -> _Found:
@@ -172,19 +187,19 @@ def _tags(rule: _Rule) -> _Found:
         space, _, name = tag.partition(".")
         wanted = _TAGS.get(space)
         if not _TAG.fullmatch(tag):
-            yield "tags", f"{tag!r} is no tag; a tag is a namespace, a dot and a name, in small letters"
+            yield "tags", tag, f"{tag!r} is no tag; a tag is a namespace, a dot and a name, in small letters"
         elif wanted is not None and not wanted.fullmatch(name):
             close = get_close_matches(name, _TACTICS, n=1) if space == "attack" else []
-            yield "tags", f"{tag!r} is not known" + (f"; did you mean attack.{close[0]}?" if close else "")
+            yield "tags", tag, f"{tag!r} is not known" + (f"; did you mean attack.{close[0]}?" if close else "")
     for tag in sorted({tag for tag in tags if tags.count(tag) > 1}):
-        yield "tags", f"{tag!r} stands there twice"
+        yield "tags", tag, f"{tag!r} stands there twice"
 
 
 def _keys(rule: _Rule) -> _Found:
     for key in rule.values:
         close = get_close_matches(str(key), _KEYS, n=1, cutoff=_CLOSE)
         if str(key) not in _KEYS and close:
-            yield str(key), f"{key!r} is no key of a rule; did you mean {close[0]!r}?"
+            yield str(key), "", f"{key!r} is no key of a rule; did you mean {close[0]!r}?"
 
 
 def _unused(rule: _Rule) -> _Found:
@@ -198,7 +213,7 @@ def _unused(rule: _Rule) -> _Found:
     patterns = [re.compile(re.escape(word).replace(r"\*", ".*")) for word in words]
     for name in detection:
         if name not in {"condition", "timeframe"} and not any(pattern.fullmatch(str(name)) for pattern in patterns):
-            yield "detection", f"the condition does not use the selection {name!r}"
+            yield "detection", str(name), f"the condition does not use the selection {name!r}"
 
 
 def _doubled(rule: _Rule) -> _Found:
@@ -212,7 +227,7 @@ def _doubled(rule: _Rule) -> _Found:
             waiting += [(name, item) for item in node.value if not isinstance(item, ScalarNode)]
             values = [item.value for item in node.value if isinstance(item, ScalarNode)]
             for value in sorted({value for value in values if values.count(value) > 1}):
-                yield "detection", f"{value!r} stands twice in the list of {name or 'the keywords'}"
+                yield "detection", value, f"{value!r} stands twice in the list of {name or 'the keywords'}"
 
 
 def _fields(rule: _Rule, mapping: SigmaMapping) -> _Found:
@@ -228,7 +243,7 @@ def _fields(rule: _Rule, mapping: SigmaMapping) -> _Found:
         alike = [other for other in known if abs(len(other) - len(name)) <= 1]
         close = same or get_close_matches(name, alike, n=1, cutoff=0.9)
         if close:
-            yield "detection", f"the logsource has no field {name!r}; did you mean {close[0]!r}?"
+            yield "detection", name, f"the logsource has no field {name!r}; did you mean {close[0]!r}?"
 
 
 def _field_names(detection: Any) -> set[str]:
@@ -239,7 +254,7 @@ def _field_names(detection: Any) -> set[str]:
 
 
 def _items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
+    return value if isinstance(value, list) else [] if value in (None, "") else [value]
 
 
 _CHECKS: Final[Mapping[str, Callable[[_Rule], _Found]]] = {

@@ -23,6 +23,9 @@ _QUIET_MILLISECONDS: Final = 500
 """An editor or an import writes many files: look again until nothing changed for so long."""
 _WAKE_MILLISECONDS: Final = 1_000
 
+_TOLD: Final = 20
+"""Rules that are named in the log when they do not run; all are listed by the API."""
+
 _log = structlog.get_logger()
 
 
@@ -70,13 +73,17 @@ class LiveStages:
 
     def renew(self) -> bool:
         """Put the newest stages in place, between two batches; say whether they changed."""
+        if self._watcher.ident is not None and not self._watcher.is_alive() and not self._stop.is_set():
+            self.trouble = "changes of content are not seen any more: the log says why; start again"
         with self._lock:
             fresh, self._fresh = self._fresh, None
         if fresh is None:
             return False
-        self.current = fresh
+        old, self.current = self.current, fresh
         self.reloads += 1
         _log.info("content reloaded", action="content-reloaded", rules=fresh.rules, rules_not_run=fresh.problems)
+        for problem in sorted(set(fresh.ruleset.problems) - set(old.ruleset.problems))[:_TOLD]:
+            _log.warning("rule does not run", action="rule-refused", rule=problem.title, error=str(problem))
         return True
 
     def _watch(self) -> None:

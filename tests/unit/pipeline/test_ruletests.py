@@ -155,3 +155,71 @@ def test_the_command_lists_failures_and_ends_with_three(tmp_path: Path):
     assert "Wrong" in failed.stdout
     assert "Accepted" not in failed.stdout.replace("'Accepted", "")
     assert "3 records of 2 rules tested, 1 failed" in failed.stderr
+
+
+def beside(tmp_path: Path, tests: Any) -> None:
+    (tmp_path / "rules").mkdir(exist_ok=True)
+    (tmp_path / "rules" / "0.tests.yml").write_text(yaml.safe_dump(tests))
+
+
+@pytest.mark.parametrize("tests", [{"match": [HIT], "miss": [HIT]}, {"tests": {"match": [HIT], "miss": [HIT]}}])
+def test_a_file_beside_the_rule_holds_tests_too(tmp_path: Path, tests: dict[str, Any]):
+    beside(tmp_path, tests)
+    results = run(tmp_path, rule({"match": [HIT]}))
+    assert [(Path(one.path).name, one.kind, one.passed) for one in results] == [
+        ("0.yml", "match", True),
+        ("0.tests.yml", "match", True),
+        ("0.tests.yml", "miss", False),
+    ]
+
+
+def test_a_file_beside_several_rules_names_one(tmp_path: Path):
+    beside(tmp_path, {"id": "two", "match": [HIT]})
+    folder = tmp_path / "rules"
+    (folder / "0.yml").write_text(yaml.safe_dump_all([rule({"match": [HIT]}), rule({"match": [HIT]}, id="two")]))
+    results = run_rule_tests([folder], Settings(data=tmp_path / "data"))
+    assert [(one.rule_id, one.passed) for one in results] == [("one", True), ("two", True), ("two", True)]
+
+
+def test_a_file_beside_the_rule_with_faults_is_named(tmp_path: Path):
+    beside(tmp_path, {"matches": [HIT]})
+    with pytest.raises(ContentError, match=r"0\.tests\.yml:1: tests\.matches"):
+        run(tmp_path, rule({"match": [HIT]}))
+
+
+def test_files_of_tests_are_no_rules(tmp_path: Path):
+    beside(tmp_path, {"match": [HIT]})
+    (tmp_path / "rules" / "info.yml").write_text(yaml.safe_dump({"regression_tests_info": []}))
+    (tmp_path / "rules" / "0.yml").write_text(yaml.safe_dump(rule({"match": [HIT]})))
+    loaded = load_rules([tmp_path / "rules"], load_sigma_mapping(), None)
+    assert (len(loaded.rules), loaded.problems) == (1, [])
+
+
+def regression(tmp_path: Path, **test: Any) -> list[RuleTestResult]:
+    checkout = tmp_path / "checkout"
+    place = checkout / "regression_data" / "one"
+    place.mkdir(parents=True)
+    (checkout / "rules").mkdir()
+    (checkout / "rules" / "one.yml").write_text(yaml.safe_dump({**rule(None), "tests": {}}))
+    (place / "log.log").write_text(f"{HIT}\n{MISS}\n{HIT}\n")
+    told = {"rule_metadata": [{"id": "one", "title": "Accepted"}], "regression_tests_info": [test]}
+    (place / "info.yml").write_text(yaml.safe_dump(told))
+    return run_rule_tests([checkout], Settings(data=tmp_path / "data"))
+
+
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [
+        ({"path": "regression_data/one/log.log"}, ""),
+        ({"path": "elsewhere/log.log", "match_count": 2}, ""),
+        ({"path": "regression_data/one/log.log", "match_count": 1}, "2 hits in 3 events, expected 1"),
+    ],
+)
+def test_recorded_logs_are_hit_as_often_as_stated(tmp_path: Path, test: dict[str, Any], reason: str):
+    (result,) = regression(tmp_path, **test)
+    assert (result.rule_id, result.passed, result.reason) == ("one", not reason, reason)
+
+
+def test_a_recorded_log_that_is_missing_is_a_fault(tmp_path: Path):
+    with pytest.raises(ContentError, match=r"'gone\.log'"):
+        regression(tmp_path, path="gone.log")
