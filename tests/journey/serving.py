@@ -101,8 +101,8 @@ class Served:
 
 
 @contextmanager
-def serving(data: Path, **settings: str) -> Iterator[Served]:
-    """Run `miharu serve` on a data folder; settings as `MIHARU_…`. It must end cleanly."""
+def serving(data: Path, ends_with: int = 0, **settings: str) -> Iterator[Served]:
+    """Run `miharu serve` on a data folder; settings as `MIHARU_…`. It must end cleanly, or as the test says."""
     given = {f"MIHARU_{name.upper()}": value for name, value in settings.items()}
     process = subprocess.Popen(
         [sys.executable, "-c", "from miharu.cli import main; main()", "--data", str(data), "--json", "serve"],
@@ -121,4 +121,4 @@ def serving(data: Path, **settings: str) -> Iterator[Served]:
         code = process.wait(60)
         if process.stdout is not None:
             process.stdout.close()
-    assert code == 0, code
+    assert code == ends_with, code
