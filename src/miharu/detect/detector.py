@@ -17,6 +17,7 @@ from miharu.detect.grouping import Group, Hits
 from miharu.detect.hashing import RowHasher
 from miharu.detect.keywords import EventValues, KeywordSearch, RawTexts, Scanners
 from miharu.detect.model import RuleSet
+from miharu.detect.nearest import NearMisses, WhyNot
 from miharu.detect.plan import make_plan
 from miharu.detect.routing import Router, Routes
 
@@ -89,6 +90,13 @@ class Detector:
         routes = {route for found in self._router.split(BatchColumns(event), 1) for route in found}
         variant = next((variant for variant in rule.variants if variant.route in routes), rule.variants[0])
         return Explainer(self._ruleset, self._plan.matchers, event.head(1)).explain(rule.title, variant)
+
+    def why_not(self, rule_id: str, events: pl.DataFrame, limit: int = 10) -> WhyNot | None:
+        """Return the events that a rule nearly holds for and what kept it from it; None where no such rule runs."""
+        rule = self._ruleset.find(rule_id)
+        if rule is None:
+            return None
+        return NearMisses(self._ruleset, self._plan.matchers, self._router, rule).find(events, limit)
 
     def _forget_when_full(self) -> None:
         """Begin anew when values have made more patterns than are worth keeping."""

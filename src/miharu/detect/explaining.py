@@ -15,7 +15,7 @@ import orjson
 import polars as pl
 
 from miharu.detect.columns import BatchColumns
-from miharu.detect.judging import Judge, text_holds
+from miharu.detect.judging import TIME_OPS, Judge, text_holds
 from miharu.detect.keywords import EventValues
 from miharu.detect.matching import FieldMatcher
 from miharu.detect.model import (
@@ -45,6 +45,7 @@ _WORDS: Final[dict[Op, str]] = {
     "minute": "has the minute", "hour": "has the hour", "day": "has the day", "week": "has the week",
     "month": "has the month", "year": "has the year",
 }  # fmt: skip
+_ORDERS: Final = {"lt": "before", "lte": "no later than", "gt": "after", "gte": "no earlier than"}
 _REFERENCES: Final = {"equals": "is the same as", "starts": "starts with", "ends": "ends with", "contains": "contains"}
 _GROUPS: Final[dict[str, str]] = {"all": "all of", "any": "any of", "not": "not"}
 
@@ -96,7 +97,9 @@ class Explainer:
                 return self._leaf(node)
             case Named():
                 inner = self._node(node.part)
-                return Explanation("selection", node.name, inner.verdict, (inner,))
+                # A placeholder without values is a name with nothing in it.
+                inside = () if inner.kind in {"all", "any"} and not inner.children else (inner,)
+                return Explanation("selection", node.name, inner.verdict, inside)
             case Not():
                 inner = self._node(node.part)
                 return Explanation("not", _GROUPS["not"], not inner.verdict, (inner,))
@@ -157,7 +160,9 @@ def _refers(predicate: Predicate, ours: Sequence[str], theirs: Sequence[str]) ->
 
 def _told(test: ValueTest) -> tuple[str, str]:
     if test.op == "ref":
-        return _REFERENCES[test.flags], test.value
+        return _REFERENCES[test.flags] + (" (case matters)" if test.cased else ""), test.value
+    if test.op in TIME_OPS and test.flags:
+        return f"has the {test.op} {_ORDERS[test.flags]}", test.value
     word = _WORDS[test.op] + (" (case matters)" if test.cased and test.op != "regex" else "")
     if test.op in {"exists", "missing", "empty"}:
         return word, ""
