@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -37,11 +38,12 @@ from miharu.pipeline import (
     make_reader,
     open_lake,
     read_condition,
+    read_vitals,
 )
 from miharu.store import State
 from tests.house.tree import ROOT
 from tests.journey.importing import Place, auth_lines
-from tests.journey.serving import until
+from tests.journey.serving import serving, until
 
 ROWS = 40
 PATH = "/../../etc/passwd"
@@ -379,3 +381,22 @@ def test_what_is_said_about_rules_survives_a_new_import(tmp_path: Path, logs: Pa
     assert {row["id"]: (row["on"], row["level"]) for row in rows}[REFUSED][0] == "no"
     enabled = answer(data, "rules", "enable", REFUSED)
     assert [each["findings"] for each in enabled["hunts"]] == [300]
+
+
+def test_a_running_system_takes_rules_and_exceptions_up(tmp_path: Path, logs: Path):
+    data, source = tmp_path / "data", tmp_path / "mine"
+    answer(data, "import", str(logs / "web01.log"))
+    own_rule(source)
+    with serving(data, hunt_back="P36500D") as served:
+        until(lambda: read_vitals(data)["worker"].state == "running")
+        assert answer(data, "rules", "import", str(source))["hunts"] == []
+        until(lambda: read_vitals(data)["worker"].counters.get("hunts"), 60)
+        own = "SELECT count() AS n FROM findings WHERE startsWith(`rule.id`, '0b6c7f0e') AND "
+        assert served.sql(f"{own} `finding.hidden_by` = ''")[0]["n"] == 150
+        answer(data, "rules", "except", "0b6c7f0e", "--when", "source.ip : 203.0.113.0/24", "--reason", "test")
+        with socket.create_connection(("127.0.0.1", served.port("syslog_tcp")), timeout=10) as peer:
+            peer.sendall(auth_lines(10, first=40_000))
+        until(lambda: served.sql(f"{own} `finding.hidden_by` != ''")[0]["n"] == 10)
+        assert served.sql(f"{own} `finding.hidden_by` = ''")[0]["n"] == 150
+    with State.open(data) as state:
+        assert sum(alert.count for alert in state.list_alerts(rule_id="0b6c7f0e-9e0a-4b39-8d5a-25f4c9f0a001")) == 150

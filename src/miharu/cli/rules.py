@@ -28,6 +28,7 @@ from miharu.pipeline import (
     remove_imported,
     rule_paths,
     run_rule_tests,
+    worker_runs,
 )
 from miharu.store import RuleOverlay, State
 
@@ -65,12 +66,19 @@ def import_(
     before = hashes(load_ruleset(here.settings))
     done = import_rules(source, here.settings)
     ruleset = load_ruleset(here.settings)
-    settings = here.settings if hunt else here.settings.model_copy(update={"hunt_back": timedelta(0)})
-    with State.open(here.settings.data) as state:
-        plan_hunt(state, ruleset, settings, before)
+    # A running worker takes the rules up by itself, and hunts from that moment on: it must not be before it has them.
+    running = worker_runs(here.settings)
+    if running and hunt:
+        here.notes.print(
+            "the running `serve` takes the rules up, and hunts back with new and changed ones", markup=False
+        )
+    else:
+        settings = here.settings if hunt else here.settings.model_copy(update={"hunt_back": timedelta(0)})
+        with State.open(here.settings.data) as state:
+            plan_hunt(state, ruleset, settings, before)
     told = {"name": done.name, "files": done.files, "rules": len(ruleset.rules), "cannot_run": len(ruleset.problems)}
     here.answer(
-        told | {"hunts": rules_hunt.hunt_waiting(here, ruleset) if hunt else []},
+        told | {"hunts": rules_hunt.hunt_waiting(here, ruleset) if hunt and not running else []},
         f"{done.files:,} files imported as {done.name!r}; all in all {len(ruleset.rules):,} rules run, "
         f"{len(ruleset.problems):,} cannot (`miharu rules check` says why)",
     )
