@@ -115,7 +115,7 @@ def fewest_turns(ruleset: RuleSet, rule_id: str, event: pl.DataFrame, most: int)
     condition, numbers = compiled(variant.condition), list(dict.fromkeys(leaves(variant.condition)))
     truths = RowTruths(ruleset, make_plan(ruleset).matchers, variant)
     (cells,) = truths.cells(BatchColumns(event), np.zeros(1, dtype=np.uint32))
-    true = {number for number, verdict in truths.truth(cells).items() if verdict}
+    true = set(truths.truth(cells))
     for count in range(1, most):
         if any(condition(true.symmetric_difference(turned)) for turned in itertools.combinations(numbers, count)):
             return count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import product
 from typing import Final, TypeAlias
 
@@ -17,32 +17,31 @@ _KEPT: Final = 64
 
 
 class Turning:
-    """Finds the ways in which one condition could come to hold."""
+    """Finds the ways in which one condition could come to hold; `true` are the predicates that do."""
 
     def __init__(self, condition: Node) -> None:
         self._condition = condition
         self._holds: Callable[[set[int]], bool] = compiled(condition)
 
-    def holds(self, truth: Mapping[int, bool]) -> bool:
-        """Return whether the condition holds where these predicates do."""
-        return self._holds({number for number, holds in truth.items() if holds})
+    def holds(self, true: frozenset[int]) -> bool:
+        """Return whether the condition holds."""
+        return self._holds(set(true))
 
-    def ways(self, truth: Mapping[int, bool]) -> list[Flips]:
+    def ways(self, true: frozenset[int]) -> list[Flips]:
         """Return sets of predicates that make the condition hold when all of them turn, the smallest first."""
-        found = _ways(self._condition, truth, wanted=True)
-        return [flips for flips in found if self.holds({**truth, **{number: not truth[number] for number in flips}})]
+        return [flips for flips in _ways(self._condition, true, wanted=True) if self.holds(true ^ flips)]
 
 
-def _ways(node: Node, truth: Mapping[int, bool], *, wanted: bool) -> list[Flips]:
+def _ways(node: Node, true: frozenset[int], *, wanted: bool) -> list[Flips]:
     match node:
         case Leaf():
-            return [frozenset()] if truth[node.predicate] is wanted else [frozenset({node.predicate})]
+            return [frozenset()] if (node.predicate in true) is wanted else [frozenset({node.predicate})]
         case Named():
-            return _ways(node.part, truth, wanted=wanted)
+            return _ways(node.part, true, wanted=wanted)
         case Not():
-            return _ways(node.part, truth, wanted=not wanted)
+            return _ways(node.part, true, wanted=not wanted)
         case AllOf() | AnyOf():
-            parts = [_ways(part, truth, wanted=wanted) for part in node.parts]
+            parts = [_ways(part, true, wanted=wanted) for part in node.parts]
             if isinstance(node, AllOf) is wanted:
                 return _together(parts)
             return _smallest(flips for ways in parts for flips in ways)
@@ -51,12 +50,10 @@ def _ways(node: Node, truth: Mapping[int, bool], *, wanted: bool) -> list[Flips]
 def _together(parts: Iterable[list[Flips]]) -> list[Flips]:
     found: list[Flips] = [frozenset()]
     for ways in parts:
-        if ways[:1] == [frozenset()] and len(ways) == 1:
-            continue
-        found = _smallest(one | other for one, other in product(found, ways))
+        if ways != [frozenset()]:
+            found = _smallest(one | other for one, other in product(found, ways))
     return found
 
 
 def _smallest(ways: Iterable[Flips]) -> list[Flips]:
-    distinct = sorted(dict.fromkeys(ways), key=len)
-    return distinct[:_KEPT]
+    return sorted(dict.fromkeys(ways), key=len)[:_KEPT]

@@ -25,7 +25,7 @@ from miharu.detect.keywords import EventValues
 from miharu.detect.matching import FieldMatcher
 from miharu.detect.model import KEYWORDS, Rule, RuleSet, Variant
 from miharu.detect.routing import Router
-from miharu.detect.truths import Cells, RowTruths
+from miharu.detect.truths import Cells, RowTruths, Truth
 from miharu.detect.witnesses import values_for
 
 _TRIES: Final = 4
@@ -75,7 +75,7 @@ class _Candidate:
     row: int
     variant: Variant
     cells: Cells
-    truth: dict[int, bool]
+    true: Truth
     ways: list[Flips]
 
 
@@ -140,26 +140,16 @@ class NearMisses:
             first, inverse = distinct(RowHasher().keys(present, len(rows)))
         order = np.argsort(first)
         chosen, counts = rows[first[order]], np.bincount(inverse, minlength=len(first))[order]
-        ways: dict[tuple[bool, ...], list[Flips] | None] = {}
+        ways: dict[Truth, list[Flips] | None] = {}
         for row, cells, count in zip(chosen.tolist(), truths.cells(columns, chosen), counts.tolist(), strict=True):
-            truth = truths.truth(cells) | self._keywords(truths, values, row)
-            key = tuple(truth[number] for number in truths.predicates)
-            if key not in ways:
-                ways[key] = None if turning.holds(truth) else turning.ways(truth)
-            found = ways[key]
+            true = truths.truth(cells) | _keywords(truths, values, row)
+            if true not in ways:
+                ways[true] = None if turning.holds(true) else turning.ways(true)
+            found = ways[true]
             if found is None:
                 survey.matched += count
             elif found:
-                survey.candidates.append(_Candidate(row, variant, cells, truth, found))
-
-    def _keywords(self, truths: RowTruths, values: EventValues, row: int) -> dict[int, bool]:
-        if not truths.keywords:
-            return {}
-        judge, texts = Judge(), [*values.raw(row), *values.columns(row)]
-        return {
-            number: any(judge.holds_for(truths.predicates[number].test, text) for text in texts)
-            for number in truths.keywords
-        }
+                survey.candidates.append(_Candidate(row, variant, cells, true, found))
 
     def _miss(self, events: pl.DataFrame, candidate: _Candidate) -> Miss | None:
         """Return the miss of the first way that an edited event proves."""
@@ -187,6 +177,15 @@ class NearMisses:
         return Explainer(self._ruleset, self._matchers, event).explain(self._rule.title, variant)
 
 
+def _keywords(truths: RowTruths, values: EventValues, row: int) -> Truth:
+    """Return which keywords of the rule an event holds."""
+    if not truths.keywords:
+        return frozenset()
+    judge, texts = Judge(), [*values.raw(row), *values.columns(row)]
+    tests = {number: truths.predicates[number].test for number in truths.keywords}
+    return frozenset(number for number, test in tests.items() if any(judge.holds_for(test, text) for text in texts))
+
+
 class _Editor:
     """Makes changes to one event that turn some predicates."""
 
@@ -204,11 +203,11 @@ class _Editor:
         options = [self._options(one, [number for number in way if predicates[number].field == one]) for one in fields]
         if turned := sorted(way & set(self._truths.keywords)):
             wanted, unwanted = (
-                [predicates[number].test for number in turned if self._candidate.truth[number] is held]
+                [predicates[number].test for number in turned if (number in self._candidate.true) is held]
                 for held in (False, True)
             )
             options.append(list(islice(keyword_changes(self._event, wanted, unwanted), _OPTIONS)))
-        keywords = {number: self._candidate.truth[number] is not (number in way) for number in self._truths.keywords}
+        keywords = (self._candidate.true ^ way).intersection(self._truths.keywords)
         for parts in product(*options):
             changes = _merged(parts)
             if changes is not None and self._turning.holds(self._truths.truth(self._with(changes)) | keywords):
@@ -216,19 +215,18 @@ class _Editor:
 
     def _options(self, number: int, turned: Sequence[int]) -> list[dict[str, Change]]:
         """Return changes of one field that turn its predicates, those first that turn no others."""
-        truth, predicates = self._candidate.truth, self._truths.predicates
+        before = self._candidate.true.difference(self._truths.keywords)
         found: list[tuple[int, dict[str, Change]]] = []
         for changes in self._changes(number, turned):
-            after = self._truths.truth(self._with(changes))
-            if all(after[one] is not truth[one] for one in turned):
-                others = [one for one in after if after[one] is not truth[one] and one not in turned]
-                found.append((sum(1 + (predicates[one].field == number) for one in others), changes))
+            different = before ^ self._truths.truth(self._with(changes))
+            if different.issuperset(turned):
+                found.append((len(different), changes))
         return [changes for _, changes in sorted(found, key=lambda item: item[0])[:_OPTIONS]]
 
     def _changes(self, number: int, turned: Sequence[int]) -> Iterator[dict[str, Change]]:
         predicates = {one: self._truths.predicates[one] for one in turned}
-        wanted = [predicate.test for one, predicate in predicates.items() if not self._candidate.truth[one]]
-        unwanted = [predicate.test for one, predicate in predicates.items() if self._candidate.truth[one]]
+        wanted = [predicate.test for one, predicate in predicates.items() if one not in self._candidate.true]
+        unwanted = [predicate.test for one, predicate in predicates.items() if one in self._candidate.true]
         cells = self._candidate.cells
         old = self._truths.values(number, cells)
         others = [value for predicate in predicates.values() if predicate.test.op == "ref"

@@ -1,4 +1,4 @@
-"""Texts in an event's columns → which predicates of one rule hold, by the plain definition of every test."""
+"""Texts in an event's columns → which predicates of one rule hold."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import orjson
 
 from miharu.detect.columns import BatchColumns, Rows
 from miharu.detect.indexing import leaves
-from miharu.detect.judging import Judge, text_holds
+from miharu.detect.judging import text_holds
 from miharu.detect.matching import FieldMatcher
 from miharu.detect.model import KEYWORDS, Predicate, RuleSet, Variant
 
 Cells: TypeAlias = Mapping[str, tuple[str, ...]]
 """Texts by column; a column without a value is left out."""
+Truth: TypeAlias = frozenset[int]
+"""Numbers of the predicates that hold."""
 
 
 class RowTruths:
@@ -23,20 +25,25 @@ class RowTruths:
     def __init__(self, ruleset: RuleSet, matchers: Sequence[FieldMatcher], variant: Variant) -> None:
         self._fields = ruleset.fields
         self._matchers = matchers
-        self._judge = Judge()
-        self._known: dict[tuple[int, tuple[str, ...]], bool] = {}
+        self._known: dict[tuple[int, tuple[str, ...]], Truth] = {}
         self.predicates = {number: ruleset.predicates[number] for number in dict.fromkeys(leaves(variant.condition))}
+        self._plain: dict[int, set[int]] = {}
+        self._references: list[tuple[int, Predicate]] = []
+        self.keywords: list[int] = []
+        """Predicates that look at whole events; `truth` leaves them out."""
         self.columns = sorted({name for field in variant.fields for name in ruleset.fields[field].columns})
         self.lists: set[str] = set()
         """Columns seen to hold several values."""
-
-    @property
-    def keywords(self) -> list[int]:
-        """Return the predicates that look at whole events; `truth` leaves them out."""
-        return [number for number, predicate in self.predicates.items() if predicate.field == KEYWORDS]
+        for number, predicate in self.predicates.items():
+            if predicate.field == KEYWORDS:
+                self.keywords.append(number)
+            elif predicate.test.op == "ref":
+                self._references.append((number, predicate))
+            else:
+                self._plain.setdefault(predicate.field, set()).add(number)
 
     def cells(self, batch: BatchColumns, rows: Rows) -> list[Cells]:
-        """Return what the rows have in the rule's columns."""
+        """Return what the rows (in ascending order) have in the rule's columns."""
         found: list[dict[str, tuple[str, ...]]] = [{} for _ in rows]
         for name, column in batch.at(self.columns, rows).items():
             if column.lists:
@@ -56,26 +63,25 @@ class RowTruths:
         """Return the values of a field."""
         return tuple(value for name in self.held(field, cells) for value in cells[name])
 
-    def truth(self, cells: Cells) -> dict[int, bool]:
+    def truth(self, cells: Cells) -> Truth:
         """Return which predicates of fields hold."""
-        return {
-            number: self._holds(number, predicate, cells)
-            for number, predicate in self.predicates.items()
-            if predicate.field != KEYWORDS
-        }
+        found = frozenset().union(*(self._of_field(field, self.values(field, cells)) for field in self._plain))
+        return found.union(number for number, predicate in self._references if self._refers(predicate, cells))
 
-    def _holds(self, number: int, predicate: Predicate, cells: Cells) -> bool:
-        ours = self.values(predicate.field, cells)
-        test = predicate.test
-        if test.op == "ref":
-            theirs = self.values(predicate.other, cells)
-            return any(text_holds(test.flags, our, their, cased=test.cased) for our in ours for their in theirs)
-        known = self._known.get((number, ours))
+    def _of_field(self, field: int, values: tuple[str, ...]) -> Truth:
+        known = self._known.get((field, values))
         if known is None:
-            # Two engines must agree on a pattern; only the matcher asks both.
-            known = self._known[number, ours] = (
-                any(number in self._matchers[predicate.field].match(value) for value in ours)
-                if test.op == "regex"
-                else self._judge.holds(test, ours)
-            )
+            matcher = self._matchers[field]
+            # A matcher keeps under its first number what holds for a missing value.
+            true = frozenset().union(*map(matcher.match, values)) if values else matcher.patterns[0]
+            known = self._known[field, values] = true & self._plain[field]
         return known
+
+    def _refers(self, predicate: Predicate, cells: Cells) -> bool:
+        test = predicate.test
+        theirs = self.values(predicate.other, cells)
+        return any(
+            text_holds(test.flags, our, their, cased=test.cased)
+            for our in self.values(predicate.field, cells)
+            for their in theirs
+        )
