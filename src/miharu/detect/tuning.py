@@ -1,4 +1,4 @@
-"""The data folder's `placeholders` and `pipelines` → what changes rules before they are compiled.
+"""A folder's `placeholders` and `pipelines` → what changes rules before they are compiled.
 
 `placeholders/NAME.txt` gives the values of the placeholder `%NAME%`, one a line; wildcards count, empty lines and
 lines that begin with `#` do not. A file without values says that there are none; without a file nothing is known.
@@ -40,7 +40,7 @@ class Tuning:
 
 
 def read_tuning(folder: Path, *, retired: bool = False) -> Tuning:
-    """Return the tuning that lies in a data folder; a folder without any gives none. Raises OSError."""
+    """Return the tuning that lies in a folder; a folder without any gives none. Raises OSError."""
     lists = folder / "placeholders"
     values = {file.stem: _lines(file) for file in sorted(lists.glob("*.txt"))} if lists.is_dir() else {}
     pipelines = folder / "pipelines"

@@ -34,7 +34,7 @@ detection:
   fourth:
     '|cidr': 192.0.2.0/24
   condition:
-    - firts and 1 of sec*
+    - fiirst and 1 of sec*
     - first or
     - 2 of them
     - (first
@@ -68,11 +68,11 @@ def test_all_faults_of_a_rule_are_told_with_their_places(tmp_path: Path) -> None
     assert (modifier.found, modifier.hint) == ("endwith", "did you mean 'endswith'?")
     assert told[10, "detection.first.When|hour"].expected == "a whole number from 0 to 23"
     name = told[22, "detection.condition[0]"]
-    assert name.text == "no selection is named 'firts'"
+    assert name.text == "no selection is named 'fiirst'"
     assert name.hint == "did you mean 'first'?"
     assert name.expected == "one of these names: first, second, third, fourth"
     assert str(name) == (
-        "line 22: detection.condition[0]: no selection is named 'firts': found firts, "
+        "line 22: detection.condition[0]: no selection is named 'fiirst': found fiirst, "
         "expected one of these names: first, second, third, fourth (did you mean 'first'?)"
     )
     assert str(problem).startswith(f"{tmp_path}/broken.yml:5: not_a_rule: product is no text, at logsource.product")
