@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,6 +20,9 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 _OWN: Final = {"event": "message", "action": "event.action", "error": "error.message"}
+_MINUTE: Final = 60.0
+_OFTEN: Final = 5
+_KINDS: Final = 1_000
 _LEVELS: Final = {"warn": "warning", "exception": "error"}
 
 
@@ -58,6 +62,7 @@ def configure_logs(part: str, *, verbose: bool = False) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(line))
+    handler.addFilter(_Seldom())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -79,6 +84,27 @@ class _Formatter(logging.Formatter):
 
 def _plain(value: object) -> str:
     return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+class _Seldom(logging.Filter):
+    """Lets the same words of a library pass a few times a minute: whoever can make it speak could flood the log."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._heard: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now, key = self._clock(), (record.name, str(record.msg))
+        since, times = self._heard.get(key, (now, 0))
+        if now - since >= _MINUTE:
+            if times > _OFTEN:
+                record.msg, record.args = f"{record.getMessage()} (and {times - _OFTEN} times more before)", ()
+            since, times = now, 0
+        if key not in self._heard and len(self._heard) >= _KINDS:
+            self._heard.clear()
+        self._heard[key] = since, times + 1
+        return times < _OFTEN
 
 
 def _triple(error: Any) -> Any:

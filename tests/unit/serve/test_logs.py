@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from datetime import datetime
 import orjson
 import pytest
 
-from miharu.serve.logs import EcsLine
+from miharu.serve.logs import EcsLine, _Seldom
 
 SAY = """
 import logging, sys, structlog
@@ -81,3 +82,25 @@ def test_a_line_names_the_process():
     line = orjson.loads(EcsLine("api").line("info", {"message": "m", "log.level": "warning"}))
     assert line["process.pid"] == os.getpid()
     assert line["log.level"] == "warning"
+
+
+def test_words_of_libraries_do_not_flood():
+    now = 0.0
+    seldom = _Seldom(lambda: now)
+
+    def passed(text: str, *words: object) -> str:
+        record = logging.LogRecord("lib", logging.WARNING, "", 0, text, words, None)
+        return record.getMessage() if seldom.filter(record) else ""
+
+    assert list(filter(None, (passed("bad request %s", number) for number in range(100)))) == [
+        f"bad request {number}" for number in range(5)
+    ]
+    assert passed("something else")
+    now = 61.0
+    assert passed("bad request %s", 7) == "bad request 7 (and 95 times more before)"
+    assert list(filter(None, (passed("bad request %s", number) for number in range(100)))) == [
+        f"bad request {number}" for number in range(4)
+    ]
+    for number in range(5000):
+        passed(f"kind {number}")
+    assert len(seldom._heard) <= 1000
