@@ -6,9 +6,9 @@ the leftovers (the `fields` column).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ import polars as pl
 from miharu.core.columns import LEFTOVERS
 
 Rows = npt.NDArray[np.uint32]
+
+
+Search: TypeAlias = Callable[[pl.Series, Collection[str]], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +39,19 @@ class BatchColumns:
         self._names = set(batch.columns)
         self._texts: dict[str, TextColumn | None] = {}
 
-    def read_leftovers(self, names: Iterable[str]) -> None:
-        """Look in the leftovers, in one pass, for those of `names` that have no column."""
+    def read_leftovers(self, names: Iterable[str], search: Search | None = None) -> None:
+        """Look in the leftovers, in one pass, for those of `names` that have no column.
+
+        `search` finds rows that may name them (None: all rows are read).
+        """
         missing = [name for name in names if name not in self._names]
         column = self.whole(LEFTOVERS)
         if column is None or not missing:
             return
-        needles = [orjson.dumps(name).decode() for name in missing]
-        rows = column.texts.str.contains_any(needles).fill_null(value=False).arg_true()
         wanted = set(missing)
+        rows = search(column.texts, wanted) if search is not None else column.texts.is_not_null().arg_true().to_numpy()
         cells: dict[str, dict[int, Any]] = {}
-        for row, text in zip(rows.to_list(), column.texts.gather(rows).to_list(), strict=True):
+        for row, text in zip(rows.tolist(), column.texts[rows].to_list(), strict=True):
             for key, value in orjson.loads(text).items():
                 if key in wanted and value is not None and value != []:
                     cells.setdefault(key, {})[row] = value
@@ -58,6 +63,10 @@ class BatchColumns:
         if name not in self._texts:
             self._texts[name] = _as_texts(self._batch.get_column(name)) if name in self._names else None
         return self._texts[name]
+
+    def held(self, names: Iterable[str]) -> dict[str, TextColumn]:
+        """Return the columns that have a value in any row."""
+        return {name: column for name in names if (column := self.whole(name)) is not None}
 
     def at(self, names: Iterable[str], rows: Rows) -> dict[str, TextColumn]:
         """Return the columns that have a value in any of `rows`, cut to these rows."""

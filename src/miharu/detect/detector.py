@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from miharu.detect.columns import BatchColumns, Rows
+from miharu.detect.columns import BatchColumns
 from miharu.detect.explaining import Explainer, Explanation
 from miharu.detect.findings import FindingWriter, no_findings
-from miharu.detect.grouping import Group, Hits
-from miharu.detect.hashing import RowHasher
+from miharu.detect.grouping import Group, Hits, RowVerdict
+from miharu.detect.hashing import Hasher, Mask, RowKeys, random_words
 from miharu.detect.keywords import EventValues, KeywordSearch, RawTexts, Scanners
+from miharu.detect.leftovers import NameSearch
 from miharu.detect.model import RuleSet
 from miharu.detect.nearest import NearMisses, WhyNot
 from miharu.detect.plan import make_plan
+from miharu.detect.ragged import Numbers
+from miharu.detect.remembering import Remembered
 from miharu.detect.routing import Router, Routes
+from miharu.detect.trials import Keywords, Placed, Trials
 
 _GROUPS: Final = 1_000
 """Sets of routes that are kept; past that all are made anew."""
 _WIDE: Final = 4
 """A route that has at least one in this many rows of a batch is searched for in all of them at once."""
-_PATTERNS: Final = 1_000_000
-"""Distinct sets of predicates, over all fields, that are kept."""
 
 
 @contextmanager
@@ -50,10 +52,16 @@ class Detector:
     def __init__(self, ruleset: RuleSet) -> None:
         self._ruleset = ruleset
         self._plan = make_plan(ruleset)
-        self._router = Router(ruleset.routes)
-        self._hasher = RowHasher()
+        self._trials = Trials(self._plan)
+        self._hasher = Hasher()
+        self._router = Router(ruleset.routes, self._hasher)
         self._writer = FindingWriter(ruleset.rules)
         self._groups: dict[Routes, Group] = {}
+        self._known: Remembered[bytes, RowVerdict] = Remembered(self._plan.rows)
+        self._columns = list(dict.fromkeys(name for spec in ruleset.fields for name in spec.columns))
+        self._names = NameSearch(self._columns)
+        self._places = {name: place for place, name in enumerate(self._columns)}
+        self._words = random_words(len(ruleset.predicates) + 1)
         self._scanners = Scanners()
         self._searches = {
             number: KeywordSearch({keyword: ruleset.predicates[keyword] for keyword in route.keywords})
@@ -69,15 +77,69 @@ class Detector:
             return self._writer.findings(batch, self._judge(batch))
 
     def _judge(self, batch: pl.DataFrame) -> Hits:
-        self._forget_when_full()
-        columns = BatchColumns(batch)
-        split = [(self._group(routes), rows) for routes, rows in self._router.split(columns, len(batch)).items()]
-        columns.read_leftovers({name for group, _ in split for name in group.columns})
-        keywords = self._keywords(batch, columns, split)
+        placed = self._place(batch)
         hits = Hits()
-        for (group, rows), held in zip(split, keywords, strict=True):
-            group.run(columns, rows, held, hits)
+        routed = np.flatnonzero(placed.rows_of(np.array([bool(group.routes) for group in placed.groups])))
+        if len(routed):
+            self._look_up(placed, routed, hits)
         return hits
+
+    def _place(self, batch: pl.DataFrame) -> Placed:
+        columns = BatchColumns(batch)
+        cells = self._hasher.cells(columns.held(self._router.columns))
+        sets, group_of = self._router.assign(cells, len(batch))
+        groups = [self._group(routes) for routes in sets]
+        names = sorted(frozenset().union(*(group.columns for group in groups)) - cells.keys())
+        columns.read_leftovers(names, self._names.rows)
+        cells |= self._hasher.cells(columns.held(names), self._masks(groups, group_of, names))
+        return Placed(cells, groups, group_of, self._keywords(batch, columns, groups, group_of))
+
+    def _masks(self, groups: Sequence[Group], group_of: Numbers, names: Sequence[str]) -> dict[str, Mask]:
+        """Return for each column, if not all rows belong to groups that use it, the rows that do."""
+        uses = np.stack([group.column_mask for group in groups], axis=1)
+        masks: dict[bytes, Mask] = {}
+        found: dict[str, Mask] = {}
+        for name in names:
+            of_groups = uses[self._places[name]]
+            if not of_groups.all():
+                known = of_groups.tobytes()
+                if known not in masks:
+                    masks[known] = of_groups[group_of]
+                found[name] = masks[known]
+        return found
+
+    def _look_up(self, placed: Placed, rows: Numbers, hits: Hits) -> None:
+        """Add what holds for `rows`, most of which were seen before."""
+        places, inverse, names = self._keys(placed).distinct(rows)
+        known = self._known.get
+        verdicts = [known(name) for name in names]
+        new = [number for number, verdict in enumerate(verdicts) if verdict is None]
+        if new:
+            ordered = np.argsort(places[new])
+            judged = self._trials.verdicts(placed, rows[places[new]][ordered])
+            numbers = np.array(new)[ordered].tolist()
+            for number, verdict in zip(numbers, judged, strict=True):
+                verdicts[number] = verdict
+            self._known.put_all(
+                zip([names[number] for number in numbers], judged, strict=True),
+                sum(verdict.weight for verdict in judged),
+            )
+        hits.add([verdict for verdict in verdicts if verdict is not None], inverse, rows)
+
+    def _keys(self, placed: Placed) -> RowKeys:
+        keys = RowKeys(placed.height)
+        # Columns that tell rows apart were read in all rows; in the others only rows count that use them.
+        apart = [name for name in self._router.columns if name in placed.cells and name in self._places]
+        masks = self._masks(placed.groups, placed.group_of, apart)
+        for name, cells in placed.cells.items():
+            mask = masks.get(name)
+            here = slice(None) if mask is None else mask[cells.rows]
+            keys.add(cells.rows[here], cells.hashes[here])
+        words = np.stack([group.words for group in placed.groups], axis=1)
+        keys.add_words(slice(None), words[:, placed.group_of])
+        for row, numbers in placed.keywords.items():
+            keys.add_words([row], self._words[:, [*numbers, -1]].sum(axis=1, dtype=np.uint64))
+        return keys
 
     def explain(self, rule_id: str, event: pl.DataFrame) -> Explanation | None:
         """Return why a rule holds for an event (a batch of one row) or not; None where no such rule runs.
@@ -98,42 +160,32 @@ class Detector:
             return None
         return NearMisses(self._ruleset, self._plan.matchers, self._router, rule).find(events, limit)
 
-    def _forget_when_full(self) -> None:
-        """Begin anew when values have made more patterns than are worth keeping."""
-        if sum(len(matcher.patterns) for matcher in self._plan.matchers) > _PATTERNS or len(self._groups) > _GROUPS:
-            self._groups.clear()
-            for matcher in self._plan.matchers:
-                matcher.forget()
-
     def _keywords(
-        self, batch: pl.DataFrame, columns: BatchColumns, split: list[tuple[Group, Rows]]
-    ) -> list[dict[int, frozenset[int]]]:
-        """Return the keyword predicates that hold, for each group by place in its rows; one scan per route."""
-        found: list[dict[int, frozenset[int]]] = [{} for _ in split]
-        searched = {route for group, _ in split for route in group.routes} & self._searches.keys()
+        self, batch: pl.DataFrame, columns: BatchColumns, groups: Sequence[Group], group_of: Numbers
+    ) -> Keywords:
+        """Return the keyword predicates that hold; one scan per route."""
+        searched = {route for group in groups for route in group.routes} & self._searches.keys()
         if not searched:
-            return found
+            return {}
         rows_of = {
-            route: np.sort(np.concatenate([rows for group, rows in split if route in group.routes]))
+            route: np.flatnonzero(np.array([route in group.routes for group in groups])[group_of]).astype(np.uint32)
             for route in searched
         }
         wide = [route for route in searched if len(rows_of[route]) * _WIDE >= len(batch)]
         raw = RawTexts(batch, (text for route in wide for text in self._searches[route].fragments), self._scanners)
         values = EventValues(batch, columns)
+        found: dict[int, frozenset[int]] = {}
         for route in sorted(searched):
             search = self._searches[route]
-            groups = [number for number, (group, _) in enumerate(split) if route in group.routes]
-            candidates = search.candidates(raw, rows_of[route])
-            for number in groups if candidates else ():
-                rows = split[number][1]
-                for place in np.flatnonzero(np.isin(rows, list(candidates))).tolist():
-                    row = int(rows[place])
-                    if held := search.decide(row, candidates[row], values):
-                        found[number][place] = found[number].get(place, frozenset()) | held
+            for row, candidates in search.candidates(raw, rows_of[route]).items():
+                if held := search.decide(row, candidates, values):
+                    found[row] = found.get(row, frozenset()) | held
         return found
 
     def _group(self, routes: Routes) -> Group:
         group = self._groups.get(routes)
         if group is None:
-            group = self._groups[routes] = Group(self._plan, routes, self._hasher)
+            if len(self._groups) >= _GROUPS:
+                self._groups.clear()
+            group = self._groups[routes] = Group(self._plan, routes, self._places)
         return group

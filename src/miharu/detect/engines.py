@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import hyperscan
 
 from miharu.detect.model import KEYWORDS, Engine, Predicate, ValueTest
 
-FEW_LITERALS: Final = 8
-"""With so few literals Python's `in` is as fast as a scan."""
+_SHORTEST_EXACT: Final = 8
 
 _FLAGS: Final = {"i": hyperscan.HS_FLAG_CASELESS, "m": hyperscan.HS_FLAG_MULTILINE, "s": hyperscan.HS_FLAG_DOTALL}
 _PYTHON_FLAGS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
@@ -52,6 +51,16 @@ def literal_of(test: ValueTest) -> str:
     return max((text for part in parts for text in part.split("\0")), key=len, default="").casefold()
 
 
+def key_literal(test: ValueTest) -> str:
+    """Return the literal by which a scan of all values finds those that a test may hold for; "" if it is not scanned.
+
+    Short texts that a value must equal are looked up instead: scanning would find them in too many values.
+    """
+    if test.op == "equals":
+        return test.value.casefold() if len(test.value) >= _SHORTEST_EXACT and "\0" not in test.value else ""
+    return literal_of(test)
+
+
 def compiled_regex(test: ValueTest) -> re.Pattern[str]:
     """Return Python's form of a regex test."""
     flags = re.RegexFlag(0)
@@ -60,8 +69,11 @@ def compiled_regex(test: ValueTest) -> re.Pattern[str]:
     return re.compile(test.value, flags)
 
 
-def build_engines(predicates: Sequence[Predicate]) -> tuple[list[Engine], set[int]]:
-    """Return the engines of all fields, and the numbers of regex predicates that no engine can bound."""
+def build_engines(predicates: Sequence[Predicate], keys: Collection[int]) -> tuple[list[Engine], set[int]]:
+    """Return the engines of all fields, and the numbers of regex predicates that no engine can bound.
+
+    Only the literals of `keys` are scanned for.
+    """
     literals: dict[int, dict[str, None]] = defaultdict(dict)
     regexes: dict[int, list[int]] = defaultdict(list)
     for number, predicate in enumerate(predicates):
@@ -69,7 +81,7 @@ def build_engines(predicates: Sequence[Predicate]) -> tuple[list[Engine], set[in
             continue
         if predicate.test.op == "regex":
             regexes[predicate.field].append(number)
-        elif literal := literal_of(predicate.test):
+        elif number in keys and (literal := key_literal(predicate.test)):
             literals[predicate.field][literal] = None
     engines, refused = [], set()
     for field in sorted(literals.keys() | regexes.keys()):
@@ -81,7 +93,7 @@ def build_engines(predicates: Sequence[Predicate]) -> tuple[list[Engine], set[in
             Engine(
                 field,
                 texts,
-                literal_database(texts) if len(texts) > FEW_LITERALS else b"",
+                literal_database(texts) if texts else b"",
                 tuple((number, how) for number, how in trust.items() if number not in costly),
                 database,
             )
@@ -90,7 +102,7 @@ def build_engines(predicates: Sequence[Predicate]) -> tuple[list[Engine], set[in
 
 
 def literal_database(texts: Iterable[str]) -> bytes:
-    """Return the serialized database of case-folded literals, each reported once per scan under its place.
+    """Return the serialized database of case-folded literals, reported under its place.
 
     ASCII letters match in any case, so that an ASCII text may be scanned as it is; others are case-folded first.
     """
@@ -100,7 +112,7 @@ def literal_database(texts: Iterable[str]) -> bytes:
         expressions=encoded,
         ids=list(range(len(encoded))),
         elements=len(encoded),
-        flags=hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_CASELESS,
+        flags=hyperscan.HS_FLAG_CASELESS,
         literal=True,
     )
     return bytes(hyperscan.dumpb(database))

@@ -130,7 +130,7 @@ class Explainer:
         if predicate.test.op != "regex":
             return self._judge.holds(predicate.test, values)
         # Two engines must agree on a pattern; only the matcher asks both.
-        return any(number in self._matchers[predicate.field].match(value) for value in values)
+        return any(self._matchers[predicate.field].holds(number, value) for value in values)
 
     def _keyword(self, test: ValueTest) -> Explanation:
         texts = [*self._values.raw(0), *self._values.columns(0)]

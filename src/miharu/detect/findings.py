@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import orjson
 import polars as pl
@@ -14,6 +15,11 @@ from miharu.detect.grouping import Hits
 from miharu.detect.model import Rule
 
 _LENGTH_BYTES = 8
+_EVENT: Final = (
+    pl.col(EVENT_ID).cast(pl.String),
+    pl.col(EVENT_DATASET).cast(pl.String),
+    pl.col(TIMESTAMP).cast(UTC_MICROS),
+)
 
 
 def no_findings() -> pl.DataFrame:
@@ -25,7 +31,14 @@ class FindingWriter:
     """Makes findings of the hits of one rule set."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = rules
+        columns: dict[str, list[object]] = {
+            "rule.id": [rule.id for rule in rules],
+            "rule.name": [rule.title for rule in rules],
+            "rule.level": [rule.level for rule in rules],
+            "rule.hash": [rule.hash for rule in rules],
+            "rule.tags": [rule.tags for rule in rules],
+        }
+        self._rules = pl.DataFrame(columns, schema={name: FINDING_SCHEMA[name] for name in columns})
         self._heads = [_head(rule) for rule in rules]
         self._entities = [rule.variants[0].entity for rule in rules]
 
@@ -36,40 +49,30 @@ class FindingWriter:
         order = sorted(range(len(hits.rows)), key=lambda place: (hits.rows[place], hits.rules[place]))
         rows: list[int] = [hits.rows[place] for place in order]
         rules = [hits.rules[place] for place in order]
-        events = {
-            name: batch.get_column(name).gather(rows).cast(dtype)
-            for name, dtype in ((EVENT_ID, pl.String), (EVENT_DATASET, pl.String), (TIMESTAMP, UTC_MICROS))
-        }
+        events = batch.select(_EVENT)[rows]
         digest = xxhash.xxh3_128_hexdigest
         ids = [
             digest(self._heads[rule] + _part(event))
             for rule, event in zip(rules, events[EVENT_ID].to_list(), strict=True)
         ]
-        heads = [self._rules[rule] for rule in rules]
-        columns: dict[str, Sequence[object] | pl.Series] = {
-            "finding.id": ids,
-            "rule.id": [rule.id for rule in heads],
-            "rule.name": [rule.title for rule in heads],
-            "rule.level": [rule.level for rule in heads],
-            "rule.hash": [rule.hash for rule in heads],
-            "rule.tags": [rule.tags for rule in heads],
-            "entity": self._entity_texts(batch, rows, rules),
-            "matched": [hits.matched[place] for place in order],
-            **events,
-        }
-        return pl.DataFrame({name: columns[name] for name in FINDING_SCHEMA}, schema=FINDING_SCHEMA)
+        found = self._rules[rules].with_columns(
+            pl.Series("finding.id", ids, dtype=pl.String),
+            pl.Series("entity", self._entity_texts(batch, rows, rules), dtype=pl.String),
+            pl.Series("matched", [hits.matched[place] for place in order], dtype=pl.String),
+            *events.get_columns(),
+        )
+        return found.select(*FINDING_SCHEMA)
 
     def _entity_texts(self, batch: pl.DataFrame, rows: list[int], rules: Sequence[int]) -> list[str]:
         """Return the entity of each hit; a field without a value is left out."""
         wanted = {name for rule in set(rules) for name in self._entities[rule]}
-        columns = {
-            name: batch.get_column(name).gather(rows).to_list() for name in sorted(wanted) if name in batch.columns
-        }
+        columns = {name: batch.get_column(name)[rows].to_list() for name in sorted(wanted) if name in batch.columns}
         known: dict[tuple[object, ...], str] = {}
         texts = []
         for place, rule in enumerate(rules):
             names = self._entities[rule]
-            key = (names, *(repr(columns[name][place]) if name in columns else None for name in names))
+            found = [columns[name][place] if name in columns else None for name in names]
+            key = (names, *(value if isinstance(value, str) else repr(value) for value in found))
             text = known.get(key)
             if text is None:
                 values = {name: columns[name][place] for name in names if name in columns}

@@ -1,81 +1,125 @@
-"""Columns of texts → 128-bit keys of their rows, equal for equal rows whatever columns were absent."""
+"""Columns of texts → hashes of their values, and of these 128-bit keys of rows.
+
+A key is the sum of what each value adds to it, a missing one nothing: equal rows have equal keys whatever columns
+were absent. A value adds a seeded 64-bit hash to one half and a non-linear mix of it to the other. Two rows that
+differ in one value meet with a chance of 2⁻⁶⁴, that differ in more of 2⁻¹²⁸.
+"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 import numpy.ma  # Polars wants it with the first array; better now than within a batch
 import numpy.typing as npt
 import polars as pl
 
-Keys = npt.NDArray[np.void]
+from miharu.detect.columns import TextColumn
+from miharu.detect.ragged import Numbers, places_by
+
+Mask = npt.NDArray[np.bool_]
+Words = npt.NDArray[np.uint64]
 
 _SEED_BITS: Final = 63
-_RECIPES: Final = 10_000
+_SHIFT: Final = np.uint64(32)
+_FACTOR: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
+"""An odd number with well spread bits: 2⁶⁴ divided by the golden ratio."""
+_MOST_SEEDS: Final = 100_000
+_EVERYWHERE: Final[Mapping[str, Mask]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class _Recipe:
-    """How columns at certain places are hashed: two expressions each, and what nulls in all of them would give."""
+class Cells:
+    """Rows of a batch in which a column has a value, ascending, and the hashes of the values."""
 
-    hashes: list[pl.Expr]
-    of_nulls: npt.NDArray[np.uint64]
+    column: TextColumn
+    rows: Numbers
+    hashes: Words
 
 
-class RowHasher:
-    """Sums independent 64-bit hashes per column, twice; a null adds nothing.
-
-    The seeds are drawn once per hasher, so that nobody can prepare rows that collide.
-    """
+class Hasher:
+    """Hashes values. Its seeds are drawn once, so that nobody can prepare values that collide."""
 
     def __init__(self) -> None:
-        self._seeds: dict[str, tuple[int, int]] = {}
-        self._recipes: dict[tuple[str, ...], _Recipe] = {}
+        self._seeds: dict[str, int] = {}
 
-    def keys(self, columns: Mapping[str, pl.Series], height: int) -> Keys:
-        """Return one 16-byte key per row; each column of texts comes with its name, the same in every batch."""
-        words = np.zeros((height, 2), dtype=np.uint64)
-        if columns:
-            recipe = self._recipe(tuple(columns))
-            frame = pl.DataFrame([column.alias(str(nth)) for nth, column in enumerate(columns.values())])
-            halves = (words[:, 0], words[:, 1])
-            for nth, hashes in enumerate(frame.select(recipe.hashes).get_columns()):
-                total = halves[nth % 2]
-                total += hashes.to_numpy()
-            words -= recipe.of_nulls
-        return words.view("V16").reshape(height)
+    def cells(self, columns: Mapping[str, TextColumn], masks: Mapping[str, Mask] = _EVERYWHERE) -> dict[str, Cells]:
+        """Return the cells of columns, by name; the same name gives the same hashes in every batch.
 
-    def _recipe(self, names: tuple[str, ...]) -> _Recipe:
-        recipe = self._recipes.get(names)
-        if recipe is None:
-            if len(self._recipes) >= _RECIPES:
-                self._recipes.clear()
-            recipe = self._recipes[names] = self._new_recipe(names)
-        return recipe
+        Of a column with a mask only the rows of the mask count.
+        """
+        if not columns:
+            return {}
+        if len(self._seeds) > _MOST_SEEDS:
+            self._seeds.clear()
+        frame = pl.DataFrame([column.texts.alias(str(nth)) for nth, column in enumerate(columns.values())])
+        rows: dict[str, Numbers] = {}
+        hashed: list[pl.Expr] = []
+        for (name, column), present in zip(
+            columns.items(), frame.select(pl.all().is_not_null()).get_columns(), strict=True
+        ):
+            here = present.to_numpy()
+            here = np.flatnonzero(here & masks[name] if name in masks else here)
+            if len(here):
+                rows[name] = here
+                texts = column.texts if len(here) == len(column.texts) else column.texts[here]
+                hashed.append(pl.lit(texts).hash(self._seed(name, lists=column.lists)).implode().alias(name))
+        if not rows:
+            return {}
+        hashes = pl.select(hashed)
+        return {name: Cells(columns[name], here, hashes[name][0].to_numpy()) for name, here in rows.items()}
 
-    def _new_recipe(self, names: tuple[str, ...]) -> _Recipe:
-        for name in names:
-            if name not in self._seeds:
-                self._seeds[name] = (secrets.randbits(_SEED_BITS), secrets.randbits(_SEED_BITS))
-        hashes = [
-            pl.nth(nth).hash(seed).alias(f"{nth}.{half}")
-            for nth, name in enumerate(names)
-            for half, seed in enumerate(self._seeds[name])
-        ]
-        nothing = pl.DataFrame([pl.Series(str(nth), [None], dtype=pl.String) for nth in range(len(names))])
-        of_nulls = nothing.select(hashes).to_numpy().reshape(-1, 2)
-        return _Recipe(hashes, of_nulls.sum(axis=0, dtype=np.uint64))
+    def _seed(self, name: str, *, lists: bool) -> int:
+        return self._seeds.setdefault(f"{name}[]" if lists else name, secrets.randbits(_SEED_BITS))
 
 
-def distinct(keys: Keys) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return places of the first row of each distinct key, and for every row the number of its key."""
-    words = keys.view(np.uint64).reshape(-1, 2)
-    _, first, inverse = np.unique(words[:, 0], return_index=True, return_inverse=True)
-    if np.array_equal(words[:, 1], words[first[inverse], 1]):
-        return first, inverse
-    _, first, inverse = np.unique(words, axis=0, return_index=True, return_inverse=True)
-    return first, inverse.reshape(-1)
+class RowKeys:
+    """Sums up the keys of the rows of one batch."""
+
+    def __init__(self, height: int) -> None:
+        self._first = np.zeros(height, dtype=np.uint64)
+        self._second = np.zeros(height, dtype=np.uint64)
+
+    def add(self, rows: Numbers, hashes: Words) -> None:
+        """Add values to the keys of their rows; a row must not be named twice."""
+        mixed = (hashes ^ (hashes >> _SHIFT)) * _FACTOR
+        if len(rows) == len(self._first):
+            self._first += hashes
+            self._second += mixed
+        else:
+            self._first[rows] += hashes
+            self._second[rows] += mixed
+
+    def add_words(self, rows: list[int] | slice, words: Sequence[Any] | Words) -> None:
+        """Add both halves of something to the keys of rows."""
+        self._first[rows] += words[0]
+        self._second[rows] += words[1]
+
+    def distinct(self, rows: Numbers) -> tuple[Numbers, Numbers, list[bytes]]:
+        """Return places in `rows` of each distinct key, for every place the number of its key, and the keys."""
+        first, second = self._first[rows], self._second[rows]
+        places, numbers = places_by(first)
+        if not np.array_equal(second, second[places][numbers]):
+            pairs = np.stack((first, second), axis=1)
+            _, places, numbers = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
+            numbers = numbers.reshape(-1)
+        keys: list[bytes] = np.stack((first[places], second[places]), axis=1).view("V16").reshape(-1).tolist()
+        return places, numbers, keys
+
+
+def distinct_rows(columns: Mapping[str, TextColumn], height: int) -> tuple[Numbers, Numbers]:
+    """Return one place of each distinct row of some columns, and for every row the number of its own."""
+    keys = RowKeys(height)
+    for cells in Hasher().cells(columns).values():
+        keys.add(cells.rows, cells.hashes)
+    places, numbers, _ = keys.distinct(np.arange(height))
+    return places, numbers
+
+
+def random_words(count: int) -> Words:
+    """Return `count` columns of two random words."""
+    return np.frombuffer(secrets.token_bytes(16 * count), dtype=np.uint64).reshape(2, count)

@@ -1,53 +1,50 @@
-"""Rules of one route → which of them hold, given the predicates that hold.
+"""Conditions of rules → their keys: a rule is looked at only where one of its keys holds.
 
-A rule is looked at only when one of its *keys* holds: a set of predicates of which at least one must be true
-for the rule to be true, chosen to be rare. Rules that can hold with nothing positive have no keys and are
-always looked at.
+*Keys* are predicates of which at least one must be true for the rule to be true, chosen to be rare. Rules that can
+hold with nothing that is looked for in values have no keys and are always looked at.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
-from miharu.detect.model import AllOf, AnyOf, Leaf, Named, Node, Not, Op, Predicate
+from miharu.detect.model import ABSENT_OPS, AllOf, AnyOf, Leaf, Named, Node, Not, Op, Predicate, RuleSet
 
+Keys: TypeAlias = frozenset[int]
 Holds: TypeAlias = Callable[[set[int]], bool]
 
 _COSTS: Final[dict[Op, float]] = {
     "equals": 1, "starts": 2, "ends": 2, "contains": 3, "glob": 2, "regex": 20, "number": 40, "cidr": 20,
-    "exists": 1000, "missing": 1000, "empty": 1000, "ref": 100,
+    "exists": 1000,
 }  # fmt: skip
 _COST_ELSE: Final = 100.0
+_COMMON: Final = frozenset({
+    "c", "windows", "system32", "syswow64", "program", "files", "x86", "programdata", "users", "microsoft",
+    "software", "system", "currentversion", "currentcontrolset", "control", "services", "policies", "exe", "dll",
+    "com", "true", "false", "valid", "createkey", "setvalue", "key", "process", "powershell", "svchost", "rundll32",
+    "cmd", "explorer", "ntdll", "kernelbase", "kernel32", "hklm", "hkcu", "hku", "http", "https",
+})  # fmt: skip
+"""Words that values of Windows hold more often than not: a text made of nothing else is no rare one."""
+_WORD: Final = re.compile(r"[a-z0-9]+")
+_COMMON_COST: Final = 30
 _SHORT: Final = 20
 """A literal shorter than this many characters is the commoner, the shorter it is."""
+_NEVER: Final = ABSENT_OPS | {"ref"}
+"""Tests that are not answered by looking at one value."""
 
 
-class RouteIndex:
-    """The rules of one route, numbered by their place in `conditions`."""
+def rule_keys(ruleset: RuleSet) -> list[list[Keys | None]]:
+    """Return the keys of every variant of every rule; None where it must always be looked at."""
+    costs = _costs_by_route(ruleset)
+    return [[_keys_of(variant.condition, costs[variant.route]) for variant in rule.variants] for rule in ruleset.rules]
 
-    def __init__(self, conditions: Sequence[tuple[int, Node]], predicates: Sequence[Predicate]) -> None:
-        self._always: list[tuple[int, Holds]] = []
-        self._by_key: dict[int, list[tuple[int, Holds]]] = defaultdict(list)
-        uses = Counter(predicate for _, condition in conditions for predicate in leaves(condition))
-        costs = {number: _cost(predicates[number]) * count**0.5 for number, count in uses.items()}
-        for number, condition in conditions:
-            entry = (number, compiled(condition))
-            keys = _keys(condition, costs)
-            if keys is None:
-                self._always.append(entry)
-                continue
-            for key in keys[0]:
-                self._by_key[key].append(entry)
-        self._all_keys = frozenset(self._by_key)
 
-    def holding(self, true: set[int]) -> list[int]:
-        """Return the numbers of the rules that hold where exactly the predicates `true` do."""
-        candidates = dict(self._always)
-        for predicate in self._all_keys & true:
-            candidates.update(self._by_key[predicate])
-        return [number for number, holds in candidates.items() if holds(true)]
+def key_predicates(ruleset: RuleSet) -> frozenset[int]:
+    """Return the predicates that are a key of any rule."""
+    return frozenset().union(*(keys for variants in rule_keys(ruleset) for keys in variants if keys))
 
 
 def leaves(node: Node) -> Iterator[int]:
@@ -96,11 +93,33 @@ def _any_of(leaves: frozenset[int], others: list[Holds]) -> Holds:
     return lambda true: not leaves.isdisjoint(true) or any(holds(true) for holds in others)
 
 
-def _keys(node: Node, costs: Mapping[int, float]) -> tuple[frozenset[int], float] | None:
+def _costs_by_route(ruleset: RuleSet) -> list[dict[int, float]]:
+    """Return how common each predicate may be; what many rules of a route test is taken to be commoner still."""
+    uses: list[Counter[int]] = [Counter() for _ in ruleset.routes]
+    for rule in ruleset.rules:
+        for variant in rule.variants:
+            uses[variant.route].update(leaves(variant.condition))
+    return [
+        {
+            number: _cost(ruleset.predicates[number]) * count**0.5
+            for number, count in counts.items()
+            if ruleset.predicates[number].test.op not in _NEVER
+        }
+        for counts in uses
+    ]
+
+
+def _keys_of(node: Node, costs: Mapping[int, float]) -> Keys | None:
+    found = _keys(node, costs)
+    return None if found is None else found[0]
+
+
+def _keys(node: Node, costs: Mapping[int, float]) -> tuple[Keys, float] | None:
     """Return predicates of which one must be true for the node to be, and how common they may be."""
     match node:
         case Leaf():
-            return frozenset({node.predicate}), costs[node.predicate]
+            cost = costs.get(node.predicate)
+            return None if cost is None else (frozenset({node.predicate}), cost)
         case Named():
             return _keys(node.part, costs)
         case Not():
@@ -117,7 +136,8 @@ def _keys(node: Node, costs: Mapping[int, float]) -> tuple[frozenset[int], float
 
 
 def _cost(predicate: Predicate) -> float:
-    """Return how common a predicate may be; what many rules of a route test is taken to be commoner still."""
     test = predicate.test
-    length = len(test.value) or max((len(part) for segment in test.segments for part in segment if part), default=1)
-    return _COSTS.get(test.op, _COST_ELSE) * (1 + _SHORT / max(1, length))
+    text = test.value or max((part for segment in test.segments for part in segment if part), key=len, default="")
+    length = max(1, len(text))
+    cost = _COSTS.get(test.op, _COST_ELSE) * (1 + _SHORT / length)
+    return cost * _COMMON_COST if length > 1 and _COMMON.issuperset(_WORD.findall(text.casefold())) else cost

@@ -9,11 +9,13 @@ the values. Raw texts that spell letters by number (`\u0041`, `&#65;`) are alway
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import polars as pl
 
@@ -22,7 +24,7 @@ from miharu.detect.columns import BatchColumns, Rows, text_of
 from miharu.detect.engines import literal_of
 from miharu.detect.judging import Judge
 from miharu.detect.model import Predicate, ValueTest
-from miharu.detect.rawscan import RawScanner
+from miharu.detect.rawscan import RawColumn, RawScanner
 
 _RUN: Final = re.compile(r"[a-z0-9 ._:;,()@#$%*=!?\[\]{}|~^-]+", re.ASCII)
 _SPELLING: Final = ("\\u00", "&#")
@@ -34,6 +36,7 @@ _BEGINNING: Final = re.compile(r"[:;,()@#$%=!?\[\]{}|~^_]+")
 _SCANNERS: Final = 200
 _SHORTEST: Final = 6
 _PART: Final = 0.3
+_PIECE: Final = 4
 
 Candidates = Mapping[int, frozenset[int]]
 """Keyword predicates that may hold, by row of the batch; other rows hold none."""
@@ -106,7 +109,8 @@ class RawTexts:
         self._wide = frozenset((*_SPELLING, *wide))
         self._found: dict[int, set[str]] = {}
         if self.texts is not None:
-            self._found = scanners.scan(self._wide, self.texts)
+            self._column = RawColumn(self.texts)
+            self._found = scanners.scan(self._wide, self._column)
             spelled = [row for row, hits in self._found.items() if not hits.isdisjoint(_SPELLING)]
             nulls = self.texts.is_null().arg_true().to_list() if self.texts.null_count() else []
             self.unsure = [*(row for row in spelled if _SPELLED.search(self.texts[row])), *nulls]
@@ -119,8 +123,9 @@ class RawTexts:
             here = set(rows.tolist()) if len(rows) < len(self.texts) else None
             held = {row: hits.intersection(fragments) for row, hits in self._found.items() if not here or row in here}
             return {row: hits for row, hits in held.items() if hits}
-        texts = self.texts if len(rows) == len(self.texts) else self.texts.gather(rows)
-        return {int(rows[place]): hits for place, hits in self._scanners.scan(frozenset(fragments), texts).items()}
+        wanted = np.zeros(len(self.texts), dtype=np.bool_)
+        wanted[rows] = True
+        return self._scanners.scan(frozenset(fragments), self._column, wanted)
 
 
 class Scanners:
@@ -128,16 +133,35 @@ class Scanners:
 
     def __init__(self) -> None:
         self._scanners: dict[frozenset[str], tuple[RawScanner, list[str]]] = {}
+        self._pieces: dict[frozenset[str], frozenset[str]] = {}
 
-    def scan(self, wanted: frozenset[str], texts: pl.Series) -> dict[int, set[str]]:
-        """Return which of the wanted texts stand in which rows."""
+    def scan(
+        self, wanted: frozenset[str], column: RawColumn, rows: npt.NDArray[np.bool_] | None = None
+    ) -> dict[int, set[str]]:
+        """Return which of the wanted texts stand in which rows of a mask (None: in all)."""
+        coarse = self._coarse(wanted) if rows is None else wanted
+        if len(coarse) < len(wanted):
+            # Few short pieces are found faster than many texts; what holds none of them holds no text.
+            holding = list(self._scanner(coarse)[0].scan(column))
+            rows = np.zeros(column.height, dtype=np.bool_)
+            rows[holding] = True
+        scanner, ordered = self._scanner(wanted)
+        return {row: {ordered[hit] for hit in hits} for row, hits in scanner.scan(column, rows).items()}
+
+    def _coarse(self, wanted: frozenset[str]) -> frozenset[str]:
+        if wanted not in self._pieces:
+            if len(self._pieces) >= _SCANNERS:
+                self._pieces.clear()
+            self._pieces[wanted] = shared_pieces(wanted)
+        return self._pieces[wanted]
+
+    def _scanner(self, wanted: frozenset[str]) -> tuple[RawScanner, list[str]]:
         if wanted not in self._scanners:
             if len(self._scanners) >= _SCANNERS:
                 self._scanners.clear()
             ordered = sorted(wanted)
             self._scanners[wanted] = (RawScanner(ordered), ordered)
-        scanner, ordered = self._scanners[wanted]
-        return {row: {ordered[hit] for hit in hits} for row, hits in scanner.scan(texts).items()}
+        return self._scanners[wanted]
 
 
 class EventValues:
@@ -206,3 +230,24 @@ def _leaves(value: Any) -> Iterator[str]:
             yield from _leaves(inner)
     elif value is not None:
         yield text_of(value)
+
+
+def shared_pieces(texts: frozenset[str]) -> frozenset[str]:
+    """Return short texts of which every text holds one: those that several share, else the text itself.
+
+    A piece is four characters long, or two that are neither letters nor digits: shorter ones stand everywhere.
+    """
+    sharing: dict[str, set[str]] = defaultdict(set)
+    for text in texts:
+        for size in (_PIECE, 2):
+            for place in range(len(text) - size + 1):
+                piece = text[place : place + size]
+                if size == _PIECE or not any(map(str.isalnum, piece)):
+                    sharing[piece].add(text)
+    found, left = set(), set(texts)
+    for piece in sorted(sharing, key=lambda piece: (-len(sharing[piece]), piece)):
+        shared = sharing[piece] & left
+        if len(shared) > 1:
+            found.add(piece)
+            left -= shared
+    return frozenset(found | left)

@@ -18,7 +18,7 @@ from miharu.detect.cachefile import read_cached, write_cached
 from miharu.detect.documents import RuleFile, rule_files
 from miharu.detect.drafts import Draft, draft_of
 from miharu.detect.engines import build_engines, is_costly
-from miharu.detect.indexing import leaves
+from miharu.detect.indexing import key_predicates, leaves
 from miharu.detect.linking import Linker
 from miharu.detect.model import KEYWORDS, Predicate, RuleProblem, RuleSet
 from miharu.detect.pipelines import Pipelines
@@ -29,7 +29,7 @@ from miharu.detect.scanning import PatternScanner
 from miharu.detect.tuning import Tuning
 from miharu.detect.values import RuleFaultError
 
-_FORM: Final = "3"
+_FORM: Final = "4"
 """Form of compiled rules; raise it when `model` or the meaning of a test changes."""
 NO_TUNING: Final = Tuning()
 _NOT: Final = re.compile(r"\bnot\b", re.IGNORECASE)
@@ -63,7 +63,7 @@ def compile_rules(files: Sequence[RuleFile], mapping: SigmaMapping, tuning: Tuni
     linker = Linker(mapping)
     _draft_all(readings, tuning, linker)
     ruleset = linker.finish(readings.problems, readings.notes)
-    ruleset.engines, refused = build_engines(ruleset.predicates)
+    ruleset.engines, refused = build_engines(ruleset.predicates, key_predicates(ruleset))
     refused |= _costly_keywords(ruleset.predicates)
     return _without(ruleset, refused) if refused else ruleset
 

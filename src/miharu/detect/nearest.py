@@ -19,7 +19,7 @@ from miharu.detect.columns import BatchColumns, Rows
 from miharu.detect.editing import Change, edited, keyword_changes
 from miharu.detect.explaining import Explainer, Explanation
 from miharu.detect.flipping import Flips, Turning
-from miharu.detect.hashing import RowHasher, distinct
+from miharu.detect.hashing import distinct_rows
 from miharu.detect.judging import Judge
 from miharu.detect.keywords import EventValues
 from miharu.detect.matching import FieldMatcher
@@ -136,8 +136,7 @@ class NearMisses:
         turning = Turning(variant.condition)
         first, inverse = np.arange(len(rows)), np.arange(len(rows))
         if not truths.keywords:
-            present = {name: column.texts for name, column in columns.at(truths.columns, rows).items()}
-            first, inverse = distinct(RowHasher().keys(present, len(rows)))
+            first, inverse = distinct_rows(columns.at(truths.columns, rows), len(rows))
         order = np.argsort(first)
         chosen, counts = rows[first[order]], np.bincount(inverse, minlength=len(first))[order]
         ways: dict[Truth, list[Flips] | None] = {}

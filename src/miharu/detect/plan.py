@@ -1,78 +1,138 @@
-"""A rule set → what a detector needs to run it: matchers per field, an index of rules per route."""
+"""A rule set → what a detector needs to run it: what to look for in each field, and which rules that concerns."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from miharu.detect.indexing import RouteIndex, leaves
+from miharu.detect.deciding import Deciding, Narrow, deciding
+from miharu.detect.indexing import Keys, leaves, rule_keys
 from miharu.detect.matching import FieldMatcher
-from miharu.detect.model import KEYWORDS, FieldColumns, Node, Predicate, RuleSet
+from miharu.detect.model import KEYWORDS, FieldColumns, Node, RuleSet, ValueTest
+from miharu.detect.ragged import Ragged
+from miharu.detect.regexes import FieldRegexes
 from miharu.detect.remembering import Budget
+from miharu.detect.screening import FieldScreen
 
-_CHARACTERS: Final = 100_000_000
-"""Characters of distinct values that are remembered at most."""
+_VALUES: Final = 1_000_000
+"""Values whose key predicates are remembered at most."""
 _ROWS: Final = 1_000_000
 """Distinct rows whose verdict is remembered at most."""
-_COMBINATIONS: Final = 500_000
-"""Combinations of patterns whose rules are remembered at most."""
+
+
+@dataclass
+class Case:
+    """A rule on one route. Its condition is made ready when it is first looked at: most never are."""
+
+    rule: int
+    route: int
+    condition: Node
+    keys: Keys | None
+    _made: Narrow | None = None
+
+    def narrow(self, given: Deciding) -> Narrow:
+        """Return the function that says for which rows the rule holds."""
+        if self._made is None:
+            self._made = deciding(self.condition, given)
+        return self._made
 
 
 @dataclass(frozen=True, slots=True)
 class RoutePlan:
-    """One route: its rules by number with the fields each looks at, and the predicates that need rows."""
+    """One route: the fields each of its rules looks at, the predicates that need whole rows, what is always tried."""
 
-    index: RouteIndex
-    looks_at: dict[int, tuple[int, ...]]
+    looks_at: Mapping[int, tuple[int, ...]]
     fields: frozenset[int]
     keywords: frozenset[int]
-    references: frozenset[int]
+    always: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a detector needs; numbers are those of the rule set."""
+    """Everything a detector needs; numbers are those of the rule set, and of `cases`."""
 
-    predicates: Sequence[Predicate]
+    given: Deciding
     fields: Sequence[FieldColumns]
-    matchers: Sequence[FieldMatcher]
+    cases: Sequence[Case]
+    cases_of: Ragged
     routes: Sequence[RoutePlan]
+    screens: Mapping[int, FieldScreen]
+    matchers: Sequence[FieldMatcher]
     rows: Budget
-    combinations: Budget
 
 
 def make_plan(ruleset: RuleSet) -> Plan:
     """Return the plan of a rule set. Raises `hyperscan.error` where its engines are of another version."""
-    by_field: dict[int, list[tuple[int, Predicate]]] = defaultdict(list)
+    tests: dict[int, dict[int, ValueTest]] = defaultdict(dict)
     for number, predicate in enumerate(ruleset.predicates):
-        if predicate.field != KEYWORDS and predicate.test.op != "ref":
-            by_field[predicate.field].append((number, predicate))
-    engines = {engine.field: engine for engine in ruleset.engines}
-    characters = Budget(_CHARACTERS)
-    matchers = [FieldMatcher(by_field[field], engines.get(field), characters) for field in range(len(ruleset.fields))]
-    return Plan(ruleset.predicates, ruleset.fields, matchers, _routes(ruleset), Budget(_ROWS), Budget(_COMBINATIONS))
-
-
-def _routes(ruleset: RuleSet) -> list[RoutePlan]:
-    conditions: list[list[tuple[int, Node]]] = [[] for _ in ruleset.routes]
-    looks_at: list[dict[int, tuple[int, ...]]] = [{} for _ in ruleset.routes]
-    for number, rule in enumerate(ruleset.rules):
-        for variant in rule.variants:
-            conditions[variant.route].append((number, variant.condition))
-            looks_at[variant.route][number] = variant.fields
-    return [_route(ruleset.predicates, parts, fields) for parts, fields in zip(conditions, looks_at, strict=True)]
-
-
-def _route(
-    predicates: Sequence[Predicate], conditions: list[tuple[int, Node]], looks_at: dict[int, tuple[int, ...]]
-) -> RoutePlan:
-    used = {predicate for _, condition in conditions for predicate in leaves(condition)}
-    return RoutePlan(
-        RouteIndex(conditions, predicates),
-        looks_at,
-        frozenset(field for fields in looks_at.values() for field in fields),
-        frozenset(number for number in used if predicates[number].field == KEYWORDS),
-        frozenset(number for number in used if predicates[number].test.op == "ref"),
+        if predicate.field != KEYWORDS:
+            tests[predicate.field][number] = predicate.test
+    regexes = {engine.field: FieldRegexes(engine, tests[engine.field]) for engine in ruleset.engines if engine.regexes}
+    keys = rule_keys(ruleset)
+    found = {key for variants in keys for wanted in variants for key in wanted or ()}
+    cases = [
+        Case(number, variant.route, variant.condition, wanted)
+        for number, (rule, variants) in enumerate(zip(ruleset.rules, keys, strict=True))
+        for variant, wanted in zip(rule.variants, variants, strict=True)
+    ]
+    return Plan(
+        Deciding(ruleset.predicates, found, regexes),
+        ruleset.fields,
+        cases,
+        _cases_of(cases, len(ruleset.predicates)),
+        _routes(ruleset, cases),
+        _screens(ruleset, tests, found, regexes),
+        [FieldMatcher(tests[field], regexes.get(field)) for field in range(len(ruleset.fields))],
+        Budget(_ROWS),
     )
+
+
+def _cases_of(cases: Sequence[Case], predicates: int) -> Ragged:
+    by_key: list[list[int]] = [[] for _ in range(predicates)]
+    for number, case in enumerate(cases):
+        for key in case.keys or ():
+            by_key[key].append(number)
+    return Ragged(by_key)
+
+
+def _screens(
+    ruleset: RuleSet,
+    tests: Mapping[int, Mapping[int, ValueTest]],
+    found: Collection[int],
+    regexes: Mapping[int, FieldRegexes],
+) -> dict[int, FieldScreen]:
+    engines = {engine.field: engine for engine in ruleset.engines}
+    budget = Budget(_VALUES)
+    wanted = {
+        field: {number: test for number, test in of_field.items() if number in found}
+        for field, of_field in sorted(tests.items())
+    }
+    return {
+        field: FieldScreen(keys, engines.get(field), regexes.get(field), budget)
+        for field, keys in wanted.items()
+        if keys
+    }
+
+
+def _routes(ruleset: RuleSet, cases: Sequence[Case]) -> list[RoutePlan]:
+    looks_at: list[dict[int, tuple[int, ...]]] = [{} for _ in ruleset.routes]
+    used: list[set[int]] = [set() for _ in ruleset.routes]
+    always: list[list[int]] = [[] for _ in ruleset.routes]
+    for rule, content in enumerate(ruleset.rules):
+        for variant in content.variants:
+            looks_at[variant.route][rule] = variant.fields
+            used[variant.route].update(leaves(variant.condition))
+    for number, case in enumerate(cases):
+        if case.keys is None:
+            always[case.route].append(number)
+    return [
+        RoutePlan(
+            fields,
+            frozenset(field for numbers in fields.values() for field in numbers),
+            frozenset(number for number in predicates if ruleset.predicates[number].field == KEYWORDS),
+            tuple(tried),
+        )
+        for fields, predicates, tried in zip(looks_at, used, always, strict=True)
+    ]

@@ -1,13 +1,13 @@
-"""A column of raw texts → the rows in which literals occur, without regard to case, in one pass over memory.
+"""A column of raw texts → the rows in which literals occur, without regard to case, where they lie in memory.
 
-The texts of a Polars column lie in a few buffers one after another. They are scanned where they lie; a hit's
-place tells its row. A hit that runs from one text into the next is reported too: hits are candidates.
+The texts of a Polars column lie in a few buffers one after another. Texts that lie together are scanned together; a
+hit's place tells its row. Hits are candidates: more than what is looked for may be found, never less.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import hyperscan
@@ -16,14 +16,73 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-_WASTE: Final = 8
-"""Buffers that hold more than this many times the texts' own bytes are copied together first."""
+from miharu.detect.ragged import Numbers
+
+_GAP: Final = 2_048
+"""Bytes between two texts that are rather scanned in vain than jumped over."""
 _BLOCK: Final = 1 << 30
 _INLINE: Final = 12
 """Texts up to this long lie in the view itself (Arrow columnar format, variable-size binary view layout)."""
 _VIEW_BYTES: Final = 16
+_BUFFER_BITS: Final = 32
 
-Views = npt.NDArray[np.int32]
+Places = npt.NDArray[np.int64]
+
+
+class RawColumn:
+    """Where the texts of a Binary column lie.
+
+    An address is a buffer's number and a place in it: texts that lie elsewhere (short ones in their views, some that
+    overlap) are joined to a buffer of their own.
+    """
+
+    def __init__(self, texts: pl.Series) -> None:
+        self.height = len(texts)
+        array: pa.Array = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
+        _, views_buffer, *buffers = array.buffers()
+        self._buffers = [memoryview(buffer) for buffer in buffers]
+        rows = np.flatnonzero(texts.is_not_null().to_numpy()) if texts.null_count() else np.arange(len(texts))
+        if views_buffer is None or not len(rows):
+            self.rows, self.starts, self.stops = np.empty((3, 0), dtype=np.int64)
+            return
+        views = np.frombuffer(views_buffer, dtype=np.int32).reshape(-1, _VIEW_BYTES // 4)
+        views = views[array.offset : array.offset + len(texts)][rows]
+        starts = (views[:, 2].astype(np.int64) << _BUFFER_BITS) + views[:, 3]
+        lengths = views[:, 0].astype(np.int64)
+        apart = lengths <= _INLINE
+        if _overlap(starts[~apart], lengths[~apart]):
+            apart[:] = True
+        if apart.any():
+            starts[apart] = self._joined(texts, rows[apart], lengths[apart])
+        order = np.argsort(starts, kind="stable")
+        self.rows, self.starts, self.stops = rows[order], starts[order], (starts + lengths)[order]
+
+    def runs(self, wanted: npt.NDArray[np.bool_] | None) -> Iterator[tuple[int, memoryview]]:
+        """Yield the memory in which the texts of some rows lie, each piece with its address."""
+        here = np.arange(len(self.rows)) if wanted is None else np.flatnonzero(wanted[self.rows])
+        if not len(here):
+            return
+        starts, stops = self.starts[here], self.stops[here]
+        breaks = np.flatnonzero(starts[1:] - stops[:-1] > _GAP)
+        firsts, lasts = starts[np.append(0, breaks + 1)], stops[np.append(breaks, len(here) - 1)]
+        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+            number, place = first >> _BUFFER_BITS, first & ((1 << _BUFFER_BITS) - 1)
+            yield first, self._buffers[number][place : place + last - first]
+
+    def _joined(self, texts: pl.Series, rows: Numbers, lengths: Places) -> Places:
+        """Copy texts together, and return their addresses."""
+        addresses = np.empty(len(rows), dtype=np.int64)
+        ends = np.cumsum(lengths)
+        first = 0
+        while first < len(rows):
+            before = int(ends[first - 1]) if first else 0
+            last = max(first + 1, int(np.searchsorted(ends, before + _BLOCK, side="right")))
+            data = b"".join(texts[rows[first:last]].to_list())
+            addresses[first:last] = ends[first:last] - lengths[first:last] - before
+            addresses[first:last] += len(self._buffers) << _BUFFER_BITS
+            self._buffers.append(memoryview(data))
+            first = last
+        return addresses
 
 
 class RawScanner:
@@ -40,84 +99,51 @@ class RawScanner:
             literal=True,
         )
         self._scratch: Any = hyperscan.Scratch(self._database)
-        self._hits: set[tuple[int, int]] = set()
+        self._numbers: list[int] = []
+        self._ends: list[int] = []
 
-    def scan(self, texts: pl.Series) -> dict[int, set[int]]:
-        """Return the numbers of what was found, by place in a Binary column; nulls hold nothing."""
-        array: pa.Array = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
-        _, views_buffer, *buffers = array.buffers()
-        if views_buffer is None or not len(texts):
-            return {}
-        views: Views = np.frombuffer(views_buffer, dtype=np.int32).reshape(-1, _VIEW_BYTES // 4)
-        views = views[array.offset : array.offset + len(texts)]
-        rows = np.flatnonzero(texts.is_not_null().to_numpy()) if texts.null_count() else np.arange(len(texts))
+    def scan(self, column: RawColumn, wanted: npt.NDArray[np.bool_] | None = None) -> dict[int, set[int]]:
+        """Return the numbers of what was found, by row, in some rows (None: in all); nulls hold nothing."""
+        numbers, ends = self._hits(column, wanted)
         found: dict[int, set[int]] = defaultdict(set)
-        long = rows[views[rows, 0] > _INLINE]
-        if _is_tidy(views[long], [buffer.size for buffer in buffers]):
-            for number, buffer in enumerate(buffers):
-                self._scan_buffer(memoryview(buffer), views, long[views[long, 2] == number], found)
-            rows = rows[views[rows, 0] <= _INLINE]
-        if len(rows):
-            self._scan_joined(texts, rows, found)
+        if not len(numbers):
+            return found
+        starts = column.starts
+        nearest = starts[np.maximum(np.searchsorted(starts, ends - 1, side="right") - 1, 0)]
+        low, high = np.searchsorted(starts, nearest, side="left"), np.searchsorted(starts, nearest, side="right")
+        hits = zip(numbers.tolist(), ends.tolist(), low.tolist(), high.tolist(), strict=True)
+        for number, end, first, last in hits:
+            for place in range(first, last):
+                row = int(column.rows[place])
+                if starts[place] < end <= column.stops[place] and (wanted is None or wanted[row]):
+                    found[row].add(number)
         return found
 
-    def _scan_buffer(
-        self, data: memoryview, views: Views, rows: npt.NDArray[np.intp], found: dict[int, set[int]]
-    ) -> None:
-        if not len(rows):
-            return
-        order = rows
-        if (np.diff(views[rows, 3]) < 0).any():
-            order = rows[np.argsort(views[rows, 3], kind="stable")]
-        self._note_rows(data, order, views[order, 3].astype(np.int64), views[order, 0], found)
-
-    def _scan_joined(self, texts: pl.Series, rows: npt.NDArray[np.intp], found: dict[int, set[int]]) -> None:
-        size, first = 0, 0
-        lengths = texts.bin.size().to_numpy()
-        for place, row in enumerate(rows.tolist(), 1):
-            size += int(lengths[row])
-            if size >= _BLOCK or place == len(rows):
-                part = rows[first:place]
-                ends = np.cumsum(lengths[part], dtype=np.int64)
-                data = memoryview(b"".join(texts.gather(part).to_list()))
-                self._note_rows(data, part, ends - lengths[part], lengths[part], found)
-                size, first = 0, place
-
-    def _note_rows(
-        self,
-        data: memoryview,
-        rows: npt.NDArray[np.intp],
-        starts: npt.NDArray[np.int64],
-        lengths: npt.NDArray[Any],
-        found: dict[int, set[int]],
-    ) -> None:
-        """Scan `data`, in which `rows` begin at `starts` (ascending), and note what each holds."""
-        self._hits.clear()
-        if data:
-            self._database.scan(data, match_event_handler=self._note, scratch=self._scratch)
-        if not self._hits:
-            return
-        numbers, ends = np.array(list(self._hits), dtype=np.int64).T
-        first = starts[np.searchsorted(starts, ends - 1, side="right") - 1]
-        low, high = np.searchsorted(starts, first, side="left"), np.searchsorted(starts, first, side="right")
-        for number, end, begin, stop in zip(numbers.tolist(), ends.tolist(), low.tolist(), high.tolist(), strict=True):
-            for place in range(begin, stop):
-                if starts[place] < end <= starts[place] + lengths[place]:
-                    found[int(rows[place])].add(number)
+    def _hits(self, column: RawColumn, wanted: npt.NDArray[np.bool_] | None) -> tuple[Places, Places]:
+        """Return the number of every literal that was found, and the address of its end."""
+        self._numbers.clear()
+        self._ends.clear()
+        bases: list[int] = []
+        counts: list[int] = []
+        scan, note, before = self._database.scan, self._note, 0
+        for address, data in column.runs(wanted):
+            scan(data, match_event_handler=note, scratch=self._scratch)
+            if len(self._ends) > before:
+                bases.append(address)
+                counts.append(len(self._ends) - before)
+                before = len(self._ends)
+        ends = np.array(self._ends, dtype=np.int64) + np.repeat(np.array(bases, dtype=np.int64), counts)
+        return np.array(self._numbers, dtype=np.int64), ends
 
     def _note(self, number: int, _start: int, end: int, _flags: int, _context: Any) -> None:
-        self._hits.add((number, end))
+        self._numbers.append(number)
+        self._ends.append(end)
 
 
-def _is_tidy(views: Views, sizes: Sequence[int]) -> bool:
-    """Say whether texts lie side by side in their buffers (the same text twice is fine), with little between."""
-    if not len(views) or max(sizes, default=0) >= _BLOCK:
-        return False
-    lengths = views[:, 0].astype(np.int64)
-    starts = (views[:, 2].astype(np.int64) << 32) + views[:, 3]
-    if (np.diff(starts) < 0).any():
-        order = np.argsort(starts, kind="stable")
-        lengths, starts = lengths[order], starts[order]
-    gaps = np.diff(starts) - lengths[:-1]
+def _overlap(starts: Places, lengths: Places) -> bool:
+    """Say whether texts overlap in memory otherwise than by being the same (then a hit would tell too few rows)."""
+    order = np.argsort(starts, kind="stable")
+    starts, lengths = starts[order], lengths[order]
+    apart = np.diff(starts) - lengths[:-1] >= 0
     same = (np.diff(starts) == 0) & (np.diff(lengths) == 0)
-    return bool(((gaps >= 0) | same).all()) and sum(sizes) <= _WASTE * int(lengths.sum())
+    return not (apart | same).all()

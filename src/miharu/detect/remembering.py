@@ -57,11 +57,15 @@ class Remembered(Generic[Key, Item]):
         self._budget.spend(weight)
         self.young[key] = item
 
-    def put_all(self, items: Iterable[tuple[Key, Item]], count: int) -> None:
-        """Remember `count` items that weigh one each."""
-        self._budget.spend(count)
+    def put_all(self, items: Iterable[tuple[Key, Item]], weight: int) -> None:
+        """Remember items that weigh so much together."""
+        self._budget.spend(weight)
         self.young.update(items)
 
     def age(self) -> None:
         """Forget the old generation, and make the young one old."""
         self._old, self.young = self.young, {}
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self._old, self.young = {}, {}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from miharu.detect.columns import BatchColumns, Rows
-from miharu.detect.hashing import RowHasher, distinct
+from miharu.detect.hashing import Cells, Hasher, RowKeys
 from miharu.detect.model import RouteSpec
+from miharu.detect.ragged import Numbers
 from miharu.detect.remembering import Budget, Remembered
 
 Routes: TypeAlias = tuple[int, ...]
@@ -17,17 +18,19 @@ Routes: TypeAlias = tuple[int, ...]
 
 _Test: TypeAlias = tuple[str, tuple[str, ...], bool]
 _Passed: TypeAlias = frozenset[_Test]
-_VALUES = 200_000
+_ROWS: Final = 200_000
+"""Combinations of values, and of what they pass, that are remembered."""
+_VALUES: Final = 200_000
 """Values of tested columns that are remembered."""
-_COMBINATIONS = 20_000
 _NONE: _Passed = frozenset()
 
 
 class Router:
     """Tells rows apart by the columns that logsource conditions look at."""
 
-    def __init__(self, routes: Sequence[RouteSpec]) -> None:
+    def __init__(self, routes: Sequence[RouteSpec], hasher: Hasher) -> None:
         self._routes = routes
+        self._hasher = hasher
         tests = {
             test
             for route in routes
@@ -35,55 +38,70 @@ class Router:
             for conjunction in condition
             for test in conjunction
         }
-        self._columns = sorted({test[0] for test in tests})
-        self._tests = [[test for test in sorted(tests) if test[0] == column] for column in self._columns]
-        self._hasher = RowHasher()
-        values = Budget(_VALUES)
-        self._passed: list[Remembered[str, _Passed]] = [Remembered(values) for _ in self._columns]
-        self._known: Remembered[tuple[_Passed, ...], Routes] = Remembered(Budget(_COMBINATIONS))
+        self.columns = sorted({test[0] for test in tests})
+        self._tests = {name: [test for test in sorted(tests) if test[0] == name] for name in self.columns}
+        values, rows = Budget(_VALUES), Budget(_ROWS)
+        self._passed: dict[str, Remembered[str, _Passed]] = {name: Remembered(values) for name in self.columns}
+        self._known: Remembered[bytes, Routes] = Remembered(rows)
+        self._combinations: Remembered[tuple[_Passed, ...], Routes] = Remembered(rows)
 
-    def split(self, batch: BatchColumns, height: int) -> dict[Routes, Rows]:
-        """Return the rows of each combination of routes; rows of none are left out."""
-        if not self._columns:
-            return {}
-        every = np.arange(height, dtype=np.uint32)
-        columns = batch.at(self._columns, every)
-        keyed = {name: columns[name].texts for name in self._columns if name in columns}
-        keys = self._hasher.keys(keyed, height)
-        first, inverse = distinct(keys)
-        passed = [
-            self._passed_by(place, columns[name].texts.gather(first).to_list())
-            if name in columns
-            else [_NONE] * len(first)
-            for place, name in enumerate(self._columns)
-        ]
+    def split(self, columns: BatchColumns, height: int) -> dict[Routes, Rows]:
+        """Return the rows of each set of routes; rows of none are left out."""
+        sets, numbers = self.assign(self._hasher.cells(columns.held(self.columns)), height)
+        return {
+            routes: np.flatnonzero(numbers == number).astype(np.uint32) for number, routes in enumerate(sets) if routes
+        }
+
+    def assign(self, cells: Mapping[str, Cells], height: int) -> tuple[list[Routes], Numbers]:
+        """Return sets of routes, and for every row of a batch the place of its own among them."""
+        keys = RowKeys(height)
+        for name in self.columns:
+            if name in cells:
+                keys.add(cells[name].rows, cells[name].hashes)
+        places, inverse, names = keys.distinct(np.arange(height))
+        routes = [self._known.get(name) for name in names]
+        new = [number for number, found in enumerate(routes) if found is None]
+        if new:
+            for number, found in zip(new, self._new(cells, places[new]), strict=True):
+                routes[number] = found
+                self._known.put(names[number], found)
         numbers: dict[Routes, int] = {}
-        of_combination = [numbers.setdefault(self._routes_of(row), len(numbers)) for row in zip(*passed, strict=True)]
-        of_row = np.array(of_combination, dtype=np.intp)[inverse]
-        order = np.argsort(of_row, kind="stable").astype(np.uint32)
-        ends = np.cumsum(np.bincount(of_row, minlength=len(numbers)))
-        parts = np.split(order, ends[:-1])
-        return {routes: parts[number] for routes, number in numbers.items() if routes}
+        of_name = [numbers.setdefault(found or (), len(numbers)) for found in routes]
+        return list(numbers), np.array(of_name, dtype=np.intp)[inverse]
 
-    def _passed_by(self, place: int, values: Sequence[str | None]) -> list[_Passed]:
+    def _new(self, cells: Mapping[str, Cells], rows: Numbers) -> list[Routes]:
+        passed = [
+            self._passed_by(name, cells[name].column.texts[rows].to_list()) if name in cells else [_NONE] * len(rows)
+            for name in self.columns
+        ]
+        if not passed:
+            return [()] * len(rows)
+        return [self._routes_of(row) for row in zip(*passed, strict=True)]
+
+    def _passed_by(self, name: str, values: Sequence[str | None]) -> list[_Passed]:
         """Return which tests of a column each value passes."""
-        known = self._passed[place].young.get
-        return [_NONE if value is None else known(value) or self._test(place, value) for value in values]
+        known = self._passed[name]
+        found = []
+        for value in values:
+            passed = _NONE if value is None else known.get(value)
+            if passed is None and value is not None:
+                passed = self._test(name, value)
+                known.put(value, passed)
+            found.append(passed or _NONE)
+        return found
 
-    def _test(self, place: int, value: str) -> _Passed:
+    def _test(self, name: str, value: str) -> _Passed:
         folded = value.casefold()
-        passed = frozenset(
-            test for test in self._tests[place] if (folded.startswith(test[1]) if test[2] else folded in test[1])
+        return frozenset(
+            test for test in self._tests[name] if (folded.startswith(test[1]) if test[2] else folded in test[1])
         )
-        self._passed[place].put(value, passed)
-        return passed
 
     def _routes_of(self, passed: tuple[_Passed, ...]) -> Routes:
-        routes = self._known.get(passed)
+        routes = self._combinations.get(passed)
         if routes is None:
             held = frozenset().union(*passed)
             routes = tuple(number for number, route in enumerate(self._routes) if _belongs(route, held))
-            self._known.put(passed, routes)
+            self._combinations.put(passed, routes)
         return routes
 
 

@@ -1,4 +1,4 @@
-"""A text and one serialized pattern database → the numbers of the patterns that occur in it."""
+"""Texts and one serialized pattern database → the numbers of the patterns that occur in them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,28 @@ class PatternScanner:
     def __init__(self, database: bytes) -> None:
         self._database: Any = hyperscan.loadb(database, hyperscan.HS_MODE_BLOCK)
         self._scratch: Any = hyperscan.Scratch(self._database)
-        self._hits: list[int] = []
+        self._numbers: list[int] = []
+        self._ends: list[int] = []
+        self._distinct: set[int] = set()
 
-    def scan(self, data: bytes) -> list[int]:
-        """Return the patterns that occur in `data`, in no order; the list is reused by the next scan."""
-        self._hits.clear()
+    def scan(self, data: bytes) -> set[int]:
+        """Return the patterns that occur in `data`; the set is reused by the next scan."""
+        self._distinct.clear()
         if data:
             self._database.scan(data, match_event_handler=self._note, scratch=self._scratch)
-        return self._hits
+        return self._distinct
+
+    def places(self, data: memoryview) -> tuple[list[int], list[int]]:
+        """Return every occurrence: its pattern and where it ends. The lists are reused by the next scan."""
+        self._numbers.clear()
+        self._ends.clear()
+        if data:
+            self._database.scan(data, match_event_handler=self._note_place, scratch=self._scratch)
+        return self._numbers, self._ends
 
     def _note(self, number: int, _start: int, _end: int, _flags: int, _context: Any) -> None:
-        self._hits.append(number)
+        self._distinct.add(number)
+
+    def _note_place(self, number: int, _start: int, end: int, _flags: int, _context: Any) -> None:
+        self._numbers.append(number)
+        self._ends.append(end)

@@ -71,10 +71,9 @@ class RowTruths:
     def _of_field(self, field: int, values: tuple[str, ...]) -> Truth:
         known = self._known.get((field, values))
         if known is None:
-            matcher = self._matchers[field]
-            # A matcher keeps under its first number what holds for a missing value.
-            true = frozenset().union(*map(matcher.match, values)) if values else matcher.patterns[0]
-            known = self._known[field, values] = true & self._plain[field]
+            matcher, asked = self._matchers[field], self._plain[field]
+            true = frozenset().union(*(matcher.match(value, asked) for value in values))
+            known = self._known[field, values] = true if values else matcher.absent & asked
         return known
 
     def _refers(self, predicate: Predicate, cells: Cells) -> bool:

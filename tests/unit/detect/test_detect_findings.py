@@ -95,10 +95,8 @@ def test_why_a_rule_held_or_not() -> None:
 
 
 def test_what_is_remembered_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("miharu.detect.plan._CHARACTERS", 400)
+    monkeypatch.setattr("miharu.detect.plan._VALUES", 40)
     monkeypatch.setattr("miharu.detect.plan._ROWS", 20)
-    monkeypatch.setattr("miharu.detect.plan._COMBINATIONS", 20)
-    monkeypatch.setattr("miharu.detect.detector._PATTERNS", 30)
     words = [f"word{n}" for n in range(12)]
     rules = [rule({"s": {"f|contains": word}, "condition": "s"}, word) for word in words]
     detector = Detector(compiled(rules))
@@ -107,7 +105,7 @@ def test_what_is_remembered_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> No
         found = detector.run(batch([{"f": text} for text in texts]))
         expected = {(word, str(at)) for at, text in enumerate(texts) for word in words if word in text}
         assert set(found.select("rule.id", "event.id").iter_rows()) == expected
-    matcher = detector._plan.matchers[0]
-    assert sum(len(text) for text in (*matcher._known.young, *matcher._known._old)) <= 800
-    assert len(matcher.patterns) <= 30 + 40 + 1
-    assert all(len(group._known) <= 60 for group in detector._groups.values())
+    # The limit, and what two batches added at once.
+    (screen,) = detector._plan.screens.values()
+    assert len(screen._known) <= 40 + 2 * 40
+    assert len(detector._known) <= 20 + 2 * 40

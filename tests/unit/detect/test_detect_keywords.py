@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from miharu.detect.rawscan import RawScanner
+from miharu.detect.rawscan import RawColumn, RawScanner
 from tests.unit.detect.rulecraft import one_of
 
 pytestmark = pytest.mark.mission("S21", "S22")
@@ -80,6 +80,6 @@ def test_the_scan_finds_the_rows_in_any_layout_of_memory(take: Any) -> None:
     ]
     series = take(pl.Series([*texts, b"nee", b"dle", b"long text without it, nee", b"dle"], dtype=pl.Binary))
     expected = {place for place, text in enumerate(series.to_list()) if text is not None and b"needle" in text}
-    found = RawScanner(["needle"]).scan(series)
+    found = RawScanner(["needle"]).scan(RawColumn(series))
     assert {place for place, numbers in found.items() if 0 in numbers} >= expected
     assert set(found) <= expected | {place for place, text in enumerate(series.to_list()) if text == b"dle"}

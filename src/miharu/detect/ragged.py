@@ -1,0 +1,50 @@
+"""Lists of numbers laid end to end, taken many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers: TypeAlias = npt.NDArray[np.intp]
+
+
+class Ragged:
+    """One list for each number from 0 on."""
+
+    def __init__(self, lists: Sequence[Sequence[int]]) -> None:
+        self._counts = np.array([len(items) for items in lists], dtype=np.intp)
+        self._starts = np.cumsum(self._counts) - self._counts
+        self._flat = np.array([item for items in lists for item in items], dtype=np.intp)
+
+    def take(self, which: npt.NDArray[Any]) -> tuple[Numbers, Numbers]:
+        """Return the items of the lists `which` names, each after the place in `which` that it belongs to."""
+        counts = self._counts[which]
+        owners = np.repeat(np.arange(len(which)), counts)
+        within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return owners, self._flat[self._starts[which][owners] + within]
+
+
+def places_by(values: npt.NDArray[Any]) -> tuple[Numbers, Numbers]:
+    """Return one place of each distinct value, and for every place the number of its value."""
+    if not len(values):
+        return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
+    order = np.argsort(values)
+    ordered = values[order]
+    begins = np.empty(len(values), dtype=np.bool_)
+    begins[0] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+    numbers = np.empty(len(values), dtype=np.intp)
+    numbers[order] = np.cumsum(begins) - 1
+    return order[begins], numbers
+
+
+def once(these: Numbers, those: Numbers) -> tuple[Numbers, Numbers]:
+    """Return pairs of numbers, each pair once, ordered."""
+    if not len(these):
+        return these, those
+    width = int(those.max()) + 1
+    code = np.unique(these * width + those)
+    return code // width, code % width
