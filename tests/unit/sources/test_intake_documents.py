@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from miharu.sources.intake import documents
+from miharu.sources.intake.bulk import cut_bulk
 from miharu.sources.intake.documents import NotJsonError, batch_of, split_documents, split_json_lines
 from miharu.sources.intake.json_logs import cut_logs
 from miharu.sources.intake.refusal import Refusal
@@ -101,3 +102,8 @@ def test_lines_that_look_like_objects():
     assert batch_of("json", body, spans).data == b'{"a":1}{"b" oops}{"c":3}'
     assert split_json_lines(b'{"a":1}\nplain', 100) is None
     assert split_json_lines(b"\n", 100) is None
+
+
+def test_an_action_whose_key_is_no_text_is_refused_in_words():
+    with pytest.raises(Refusal, match="Malformed action/metadata line"):
+        cut_bulk(b'{"\x9cndex":{"_id":"x"}}\n{}\n', index=None, most=10)

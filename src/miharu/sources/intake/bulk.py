@@ -157,7 +157,7 @@ def _item(item: Item, made: Iterator[str]) -> bytes:
 def _read_action(line: bytes, number: int, index: str | None) -> Action:
     try:
         read = _LINE.decode(line)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         read = _Line()
     operations: tuple[tuple[_Operation, _Where | None], ...] = (
         ("create", read.create),
@@ -184,7 +184,7 @@ def _fault(document: bytes) -> str:
     """Say why a document cannot be taken; an empty text if it can."""
     try:
         _DOCUMENT.decode(document)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return f"failed to parse: the document is not JSON ({error})"
     if document[:1] == b"{" or document.lstrip()[:1] == b"{":
         return ""

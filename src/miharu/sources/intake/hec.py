@@ -94,7 +94,7 @@ class Collector:
             asked = msgspec.json.decode(body, type=_Asked).acks
         except Refusal as refusal:
             return _refused(refusal)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return _refused(Refusal("invalid", f'send {{"acks":[…]}} with the ids to ask for ({error})'))
         if _channel_of(request) is None:
             detail = f"name the channel in the query (?channel=) or in the header {_CHANNEL_HEADER}"
@@ -146,7 +146,7 @@ def cut_events(body: bytes, *, most: int) -> Batch:
     for number, (start, stop) in enumerate(zip(starts, stops, strict=True)):
         try:
             event = bytes(decode(body[start:stop]).event)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             text = f"event {number}, at byte {start}, is not a JSON object ({error}); nothing of this request is kept"
             raise Refusal("invalid", text, item=number) from None
         if event == b"null":
