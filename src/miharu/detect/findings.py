@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Final
 
+import numpy as np
 import orjson
 import polars as pl
 import xxhash
@@ -46,15 +49,13 @@ class FindingWriter:
         """Return one finding per hit, in the order of rows, then of rules."""
         if not hits.rows:
             return no_findings()
-        order = sorted(range(len(hits.rows)), key=lambda place: (hits.rows[place], hits.rules[place]))
+        order = np.lexsort((np.array(hits.rules), np.array(hits.rows))).tolist()
         rows: list[int] = [hits.rows[place] for place in order]
         rules = [hits.rules[place] for place in order]
         events = batch.select(_EVENT)[rows]
-        digest = xxhash.xxh3_128_hexdigest
-        ids = [
-            digest(self._heads[rule] + _part(event))
-            for rule, event in zip(rules, events[EVENT_ID].to_list(), strict=True)
-        ]
+        digest, heads = xxhash.xxh3_128_hexdigest, self._heads
+        parts = map(_part, events[EVENT_ID].to_list())
+        ids = [digest(heads[rule] + part) for rule, part in zip(rules, parts, strict=True)]
         found = self._rules[rules].with_columns(
             pl.Series("finding.id", ids, dtype=pl.String),
             pl.Series("entity", self._entity_texts(batch, rows, rules), dtype=pl.String),
@@ -63,22 +64,18 @@ class FindingWriter:
         )
         return found.select(*FINDING_SCHEMA)
 
-    def _entity_texts(self, batch: pl.DataFrame, rows: list[int], rules: Sequence[int]) -> list[str]:
+    def _entity_texts(self, batch: pl.DataFrame, rows: Sequence[int], rules: Sequence[int]) -> list[str]:
         """Return the entity of each hit; a field without a value is left out."""
-        wanted = {name for rule in set(rules) for name in self._entities[rule]}
-        columns = {name: batch.get_column(name)[rows].to_list() for name in sorted(wanted) if name in batch.columns}
-        known: dict[tuple[object, ...], str] = {}
-        texts = []
-        for place, rule in enumerate(rules):
-            names = self._entities[rule]
-            found = [columns[name][place] if name in columns else None for name in names]
-            key = (names, *(value if isinstance(value, str) else repr(value) for value in found))
-            text = known.get(key)
-            if text is None:
-                values = {name: columns[name][place] for name in names if name in columns}
-                text = known[key] = entity_text(values)
-            texts.append(text)
-        return texts
+        wanted = [(self._entities[rule], row) for rule, row in zip(rules, rows, strict=True)]
+        by_names: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for names, row in dict.fromkeys(wanted):
+            by_names[names].append(row)
+        texts: dict[tuple[tuple[str, ...], int], str] = {}
+        for names, some in by_names.items():
+            held = batch.select(name for name in dict.fromkeys(names) if name in batch.columns)[some]
+            values = held.iter_rows(named=True) if held.width else repeat({}, len(some))
+            texts.update(((names, row), entity_text(value)) for row, value in zip(some, values, strict=True))
+        return [texts[one] for one in wanted]
 
 
 def entity_text(values: dict[str, object]) -> str:

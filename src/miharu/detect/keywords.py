@@ -37,6 +37,8 @@ _SCANNERS: Final = 200
 _SHORTEST: Final = 6
 _PART: Final = 0.3
 _PIECE: Final = 4
+_OFTEN: Final = 0.03
+"""A piece that stands in more than this part of the rows saves nothing."""
 
 Candidates = Mapping[int, frozenset[int]]
 """Keyword predicates that may hold, by row of the batch; other rows hold none."""
@@ -133,27 +135,42 @@ class Scanners:
 
     def __init__(self) -> None:
         self._scanners: dict[frozenset[str], tuple[RawScanner, list[str]]] = {}
-        self._pieces: dict[frozenset[str], frozenset[str]] = {}
+        self._pieces: dict[frozenset[str], tuple[frozenset[str], frozenset[str]]] = {}
 
     def scan(
         self, wanted: frozenset[str], column: RawColumn, rows: npt.NDArray[np.bool_] | None = None
     ) -> dict[int, set[str]]:
         """Return which of the wanted texts stand in which rows of a mask (None: in all)."""
-        coarse = self._coarse(wanted) if rows is None else wanted
-        if len(coarse) < len(wanted):
-            # Few short pieces are found faster than many texts; what holds none of them holds no text.
-            holding = list(self._scanner(coarse)[0].scan(column))
-            rows = np.zeros(column.height, dtype=np.bool_)
-            rows[holding] = True
+        if rows is None:
+            rows = self._with_pieces(wanted, column)
         scanner, ordered = self._scanner(wanted)
         return {row: {ordered[hit] for hit in hits} for row, hits in scanner.scan(column, rows).items()}
 
-    def _coarse(self, wanted: frozenset[str]) -> frozenset[str]:
-        if wanted not in self._pieces:
-            if len(self._pieces) >= _SCANNERS:
-                self._pieces.clear()
-            self._pieces[wanted] = shared_pieces(wanted)
-        return self._pieces[wanted]
+    def _with_pieces(self, wanted: frozenset[str], column: RawColumn) -> npt.NDArray[np.bool_] | None:
+        """Return the rows that hold a piece of a wanted text; None where to look for pieces is not worth while.
+
+        Few short pieces are found faster than many texts. Pieces that turn out to stand in many rows are given up.
+        """
+        pieces, avoided = self._pieces.get(wanted) or (shared_pieces(wanted), frozenset())
+        if len(pieces) < len(wanted):
+            scanner, ordered = self._scanner(pieces)
+            rows, numbers = scanner.pairs(column)
+            counts = np.bincount(numbers, minlength=len(ordered))
+            common = {ordered[number] for number in np.flatnonzero(counts > column.height * _OFTEN).tolist()}
+            if common:
+                avoided |= common
+                self._keep_pieces(wanted, shared_pieces(wanted, avoided), avoided)
+            else:
+                self._keep_pieces(wanted, pieces, avoided)
+            mask = np.zeros(column.height, dtype=np.bool_)
+            mask[rows] = True
+            return mask
+        return None
+
+    def _keep_pieces(self, wanted: frozenset[str], pieces: frozenset[str], avoided: frozenset[str]) -> None:
+        if len(self._pieces) >= _SCANNERS:
+            self._pieces.clear()
+        self._pieces[wanted] = pieces, avoided
 
     def _scanner(self, wanted: frozenset[str]) -> tuple[RawScanner, list[str]]:
         if wanted not in self._scanners:
@@ -232,7 +249,7 @@ def _leaves(value: Any) -> Iterator[str]:
         yield text_of(value)
 
 
-def shared_pieces(texts: frozenset[str]) -> frozenset[str]:
+def shared_pieces(texts: frozenset[str], avoided: frozenset[str] = frozenset()) -> frozenset[str]:
     """Return short texts of which every text holds one: those that several share, else the text itself.
 
     A piece is four characters long, or two that are neither letters nor digits: shorter ones stand everywhere.
@@ -247,7 +264,7 @@ def shared_pieces(texts: frozenset[str]) -> frozenset[str]:
     found, left = set(), set(texts)
     for piece in sorted(sharing, key=lambda piece: (-len(sharing[piece]), piece)):
         shared = sharing[piece] & left
-        if len(shared) > 1:
+        if len(shared) > 1 and piece not in avoided:
             found.add(piece)
             left -= shared
     return frozenset(found | left)

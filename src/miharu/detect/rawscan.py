@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from miharu.detect.ragged import Numbers
+from miharu.detect.ragged import Numbers, once
 
 _GAP: Final = 2_048
 """Bytes between two texts that are rather scanned in vain than jumped over."""
@@ -26,6 +26,7 @@ _INLINE: Final = 12
 _VIEW_BYTES: Final = 16
 _BUFFER_BITS: Final = 32
 
+Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
 
 
@@ -57,7 +58,7 @@ class RawColumn:
         order = np.argsort(starts, kind="stable")
         self.rows, self.starts, self.stops = rows[order], starts[order], (starts + lengths)[order]
 
-    def runs(self, wanted: npt.NDArray[np.bool_] | None) -> Iterator[tuple[int, memoryview]]:
+    def runs(self, wanted: Mask | None) -> Iterator[tuple[int, memoryview]]:
         """Yield the memory in which the texts of some rows lie, each piece with its address."""
         here = np.arange(len(self.rows)) if wanted is None else np.flatnonzero(wanted[self.rows])
         if not len(here):
@@ -102,24 +103,33 @@ class RawScanner:
         self._numbers: list[int] = []
         self._ends: list[int] = []
 
-    def scan(self, column: RawColumn, wanted: npt.NDArray[np.bool_] | None = None) -> dict[int, set[int]]:
+    def scan(self, column: RawColumn, wanted: Mask | None = None) -> dict[int, set[int]]:
         """Return the numbers of what was found, by row, in some rows (None: in all); nulls hold nothing."""
-        numbers, ends = self._hits(column, wanted)
         found: dict[int, set[int]] = defaultdict(set)
-        if not len(numbers):
-            return found
-        starts = column.starts
-        nearest = starts[np.maximum(np.searchsorted(starts, ends - 1, side="right") - 1, 0)]
-        low, high = np.searchsorted(starts, nearest, side="left"), np.searchsorted(starts, nearest, side="right")
-        hits = zip(numbers.tolist(), ends.tolist(), low.tolist(), high.tolist(), strict=True)
-        for number, end, first, last in hits:
-            for place in range(first, last):
-                row = int(column.rows[place])
-                if starts[place] < end <= column.stops[place] and (wanted is None or wanted[row]):
-                    found[row].add(number)
+        rows, numbers = self.pairs(column, wanted)
+        for row, number in zip(rows.tolist(), numbers.tolist(), strict=True):
+            found[row].add(number)
         return found
 
-    def _hits(self, column: RawColumn, wanted: npt.NDArray[np.bool_] | None) -> tuple[Places, Places]:
+    def pairs(self, column: RawColumn, wanted: Mask | None = None) -> tuple[Numbers, Numbers]:
+        """Return rows and what was found there, each pair once."""
+        numbers, ends = self._hits(column, wanted)
+        if not len(numbers):
+            return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
+        starts = column.starts
+        nearest = starts[np.maximum(np.searchsorted(starts, ends - 1, side="right") - 1, 0)]
+        # The same text may stand for several rows.
+        low, high = np.searchsorted(starts, nearest, side="left"), np.searchsorted(starts, nearest, side="right")
+        owners = np.repeat(np.arange(len(low)), high - low)
+        places = np.arange(len(owners)) - np.repeat(np.cumsum(high - low) - high, high - low)
+        within = (starts[places] < ends[owners]) & (ends[owners] <= column.stops[places])
+        rows, numbers = column.rows[places[within]], numbers[owners[within]]
+        if wanted is not None:
+            here = wanted[rows]
+            rows, numbers = rows[here], numbers[here]
+        return once(rows, numbers)
+
+    def _hits(self, column: RawColumn, wanted: Mask | None) -> tuple[Places, Places]:
         """Return the number of every literal that was found, and the address of its end."""
         self._numbers.clear()
         self._ends.clear()
