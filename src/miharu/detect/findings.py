@@ -72,8 +72,8 @@ class FindingWriter:
             by_names[names].append(row)
         texts: dict[tuple[tuple[str, ...], int], str] = {}
         for names, some in by_names.items():
-            held = batch.select(name for name in dict.fromkeys(names) if name in batch.columns)[some]
-            values = held.iter_rows(named=True) if held.width else repeat({}, len(some))
+            present = [name for name in dict.fromkeys(names) if name in batch.columns]
+            values = batch.select(present)[some].iter_rows(named=True) if present else repeat({}, len(some))
             texts.update(((names, row), entity_text(value)) for row, value in zip(some, values, strict=True))
         return [texts[one] for one in wanted]
 
