@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from miharu.detect.engines import literal_of
 from miharu.detect.judging import text_holds
-from miharu.detect.literals import LiteralSearch
+from miharu.detect.literals import LiteralSearch, LiteralTable
 from miharu.detect.model import KEYWORDS, AllOf, AnyOf, Leaf, Named, Node, Not, Predicate, ValueTest
 from miharu.detect.regexes import FieldRegexes
 from miharu.detect.sheet import Places, Sheet, Values
@@ -171,11 +171,12 @@ class _Texts:
         self._numbers = numbers
         self._given = given
         self._holds: TextTest | None = None
-        self._search: LiteralSearch | None = None
+        self._search: tuple[LiteralTable, LiteralSearch | None] | None = None
 
     def __call__(self, sheet: Sheet, rows: Places) -> Places:
         if len(rows) > _FEW and sheet.is_long(self._field) and self._is_literal():
-            return sheet.scanned(self._field, self._made_search(), rows)
+            table, search = self._made_search()
+            return set() if search is None else sheet.scanned(self._field, table, search, rows)
         holds = self._holds or self._made()
         values = sheet.values(self._field, rows)
         single = values.single.get
@@ -190,9 +191,11 @@ class _Texts:
     def _is_literal(self) -> bool:
         return self._search is not None or all(literal_of(test) for test in self._tests().values())
 
-    def _made_search(self) -> LiteralSearch:
+    def _made_search(self) -> tuple[LiteralTable, LiteralSearch | None]:
         if self._search is None:
-            self._search = LiteralSearch(self._tests(), None)
+            table = LiteralTable()
+            search = table.add(self._tests(), None)
+            self._search = table.close(), search
         return self._search
 
     def _made(self) -> TextTest:

@@ -1,7 +1,8 @@
 """Texts that lie one after another in memory → the tests that hold for them by a literal they hold.
 
-All are scanned at once; a hit's place tells its text, and whether the literal stands where a test wants it. Texts
-are scanned as they are if they are ASCII (the database knows these letters in any case), else case-folded.
+All texts of a field are scanned at once; a hit's place tells its text, and whether the literal stands where a test
+wants it. The hits of all fields are told apart together. Texts are scanned as they are if they are ASCII (the
+database knows these letters in any case), else case-folded.
 """
 
 from __future__ import annotations
@@ -31,93 +32,157 @@ _KINDS: Final = ("anywhere", "starts", "ends", "whole", "doubtful")
 Found: TypeAlias = tuple[Numbers, Numbers]
 """Places of values, and the predicates that hold there; equally long."""
 
+Bytes: TypeAlias = npt.NDArray[np.int64]
 
-class LiteralSearch:
-    """Tests that want a literal in the value: anywhere, at its beginning, at its end, or with more to confirm."""
 
-    def __init__(self, tests: Mapping[int, ValueTest], engine: Engine | None) -> None:
-        self._tests: dict[int, TextTest] = {}
+class LiteralTable:
+    """What literals mean, those of several searches numbered one after another."""
+
+    def __init__(self) -> None:
+        self._tests: dict[int, ValueTest] = {}
+        self._ready: dict[int, TextTest] = {}
+        self._lengths: list[int] = []
+        self._lists: dict[str, list[list[int]]] = {kind: [] for kind in _KINDS}
+        self.lengths = np.empty(0, dtype=np.int64)
+        self.of: dict[str, Ragged] = {}
+
+    def add(self, tests: Mapping[int, ValueTest], engine: Engine | None) -> LiteralSearch | None:
+        """Return the search for the literals of some tests; None where they have none."""
         wanted: dict[str, list[int]] = defaultdict(list)
         for number, test in tests.items():
             if literal := key_literal(test):
                 wanted[literal].append(number)
-                self._tests[number] = text_test([test])
-        self._scanner, literals = _scanner(wanted, engine)
-        self._lengths = np.array([len(literal.encode()) for literal in literals], dtype=np.intp)
-        sorted_out: dict[str, list[list[int]]] = {kind: [] for kind in _KINDS}
-        for literal in literals:
-            for kind, numbers in sorted_out.items():
-                numbers.append([number for number in wanted.get(literal, ()) if _kind(tests[number]) == kind])
-        self._of = {kind: Ragged(numbers) for kind, numbers in sorted_out.items() if any(numbers)}
+                self._tests[number] = test
+        if not wanted:
+            return None
+        scanner, literals = _scanner(wanted, engine)
+        first = len(self._lengths)
+        self._lengths += [len(literal.encode()) for literal in literals]
+        for lists in self._lists.values():
+            lists += [[] for _ in literals]
+        for place, literal in enumerate(literals, first):
+            for number in wanted.get(literal, ()):
+                self._lists[_kind(tests[number])][place].append(number)
+        return LiteralSearch(scanner, first)
 
-    def find(self, lined: Lined, texts: pl.Series) -> list[Found]:
-        """Return what holds for which of some texts; `lined` are the same."""
-        if self._scanner is None:
-            return []
+    def close(self) -> LiteralTable:
+        """Make the table ready after the last search was added."""
+        self.lengths = np.array(self._lengths, dtype=np.int64)
+        self.of = {kind: Ragged(lists) for kind, lists in self._lists.items() if any(lists)}
+        return self
+
+    def holds(self, number: int, text: str) -> bool:
+        """Return whether a test holds for a text."""
+        test = self._ready.get(number)
+        if test is None:
+            test = self._ready[number] = text_test([self._tests[number]])
+        return test(text)
+
+    def tests_of(self, literals: Numbers) -> list[int]:
+        """Return all tests that want any of some literals."""
+        return [number for ragged in self.of.values() for number in ragged.take(literals)[1].tolist()]
+
+
+class LiteralSearch:
+    """Looks for the literals that a table numbers from `first` on."""
+
+    def __init__(self, scanner: PatternScanner, first: int) -> None:
+        self.scanner = scanner
+        self.first = first
+
+
+class LiteralHits:
+    """Collects the hits of several searches, each over texts of its own, and tells what they mean."""
+
+    def __init__(self, table: LiteralTable) -> None:
+        self._table = table
+        self._ids: list[Numbers] = []
+        self._stops: list[Bytes] = []
+        self._begins: list[Bytes] = []
+        self._owners: list[Numbers] = []
+        self._series: list[pl.Series] = []
+        self._places: list[Numbers] = []
+        self._bytes = 0
+        self._alone: list[tuple[int, int]] = []
+
+    def add(self, search: LiteralSearch, lined: Lined, texts: pl.Series, owners: Numbers) -> None:
+        """Scan texts, `lined` being the same; what is found in one belongs to its owner."""
         wide = lined.wide()
         if not len(wide):
-            return self._found(lined, None, texts)
+            self._scan(search, lined, texts, owners)
+            return
         folded = pl.Series([text.casefold() for text in texts[wide].to_list()], dtype=pl.String)
+        self._scan(search, Lined(folded), texts[wide], owners[wide])
         narrow = np.delete(np.arange(len(texts)), wide)
-        return [
-            *self._found(Lined(folded), wide, texts),
-            *(self._found(Lined(texts[narrow]), narrow, texts) if len(narrow) else ()),
-        ]
+        if len(narrow):
+            self._scan(search, Lined(texts[narrow]), texts[narrow], owners[narrow])
 
-    def _found(self, lined: Lined, places: Numbers | None, texts: pl.Series) -> list[Found]:
-        """Scan texts (ASCII, or folded) that stand at `places` of `texts`; None: at all of them."""
-        scanner, found = self._scanner, []
-        for first, last in lined.blocks() if scanner is not None else ():
-            if last == first + 1 and lined.lengths[first] > _LONG:
-                found.append(self._one(first, texts[int(first if places is None else places[first])]))
-            elif scanner is not None:
-                found += self._sorted_out(lined, *scanner.places(lined.part(first, last)), first, texts, places)
-        if places is None:
-            return found
-        return [(places[here], numbers) for here, numbers in found]
-
-    def _sorted_out(
-        self,
-        lined: Lined,
-        numbers: list[int],
-        stops: list[int],
-        first: int,
-        texts: pl.Series,
-        origin: Numbers | None,
-    ) -> list[Found]:
-        """Return what hits of a scan that began with the text `first` mean."""
-        if not numbers:
-            return []
-        ids, stop = np.array(numbers, dtype=np.intp), np.array(stops, dtype=np.int64) + lined.ends[first]
-        start = stop - self._lengths[ids]
-        places = np.searchsorted(lined.ends, stop - 1, side="right") - 1
-        found = []
-        for kind, ragged in self._of.items():
-            here = np.flatnonzero(lined.fits(kind, start, stop, places))
-            owners, predicates = ragged.take(ids[here])
-            if not len(predicates):
-                continue
-            where, predicates = once(places[here][owners], predicates)
-            if kind == "doubtful":
-                asked = texts[where if origin is None else origin[where]].to_list()
-                holds = [self._tests[number](text) for text, number in zip(asked, predicates.tolist(), strict=True)]
-                where, predicates = where[holds], predicates[holds]
-            found.append((where, predicates))
+    def found(self) -> list[Found]:
+        """Return owners of texts, and the tests that hold."""
+        found = self._told_apart() if self._ids else []
+        if self._alone:
+            owners, numbers = zip(*self._alone, strict=True)
+            found.append((np.array(owners, dtype=np.intp), np.array(numbers, dtype=np.intp)))
         return found
 
-    def _one(self, place: int, text: str) -> Found:
-        """Scan one text alone, folded, since case may change what lies where."""
-        hits = self._scanner.scan(text.casefold().encode()) if self._scanner else set()
-        ids = np.array(sorted(hits), dtype=np.intp)
-        possible = [number for ragged in self._of.values() for number in ragged.take(ids)[1].tolist()]
-        holding = [number for number in possible if self._tests[number](text)]
-        return np.full(len(holding), place), np.array(holding, dtype=np.intp)
+    def _scan(self, search: LiteralSearch, lined: Lined, texts: pl.Series, owners: Numbers) -> None:
+        """Scan texts that are `lined` as they are (ASCII), or folded."""
+        before = len(self._ids)
+        for first, last in lined.blocks():
+            if last == first + 1 and lined.lengths[first] > _LONG:
+                self._scan_alone(search, texts[first], int(owners[first]))
+                continue
+            numbers, stops = search.scanner.places(lined.part(first, last))
+            if numbers:
+                self._ids.append(np.array(numbers, dtype=np.intp) + search.first)
+                self._stops.append(np.array(stops, dtype=np.int64) + (lined.begins[first] + self._bytes))
+        if len(self._ids) > before:
+            self._begins.append(lined.begins[:-1] + self._bytes)
+            self._owners.append(owners)
+            self._series.append(texts)
+            self._bytes += int(lined.begins[-1])
+
+    def _scan_alone(self, search: LiteralSearch, text: str, owner: int) -> None:
+        """Scan one text, folded, since case may change what lies where."""
+        hits = np.array(sorted(search.scanner.scan(text.casefold().encode())), dtype=np.intp) + search.first
+        self._alone += [(owner, number) for number in self._table.tests_of(hits) if self._table.holds(number, text)]
+
+    def _told_apart(self) -> list[Found]:
+        table = self._table
+        begins = np.concatenate([*self._begins, [self._bytes]])
+        owners = np.concatenate(self._owners)
+        ids, stop = np.concatenate(self._ids), np.concatenate(self._stops)
+        start = stop - table.lengths[ids]
+        places = np.searchsorted(begins, stop - 1, side="right") - 1
+        found = []
+        for kind, ragged in table.of.items():
+            # A hit may begin in an earlier text.
+            fits = start == begins[places] if kind in {"starts", "whole"} else start >= begins[places]
+            if kind in {"ends", "whole"}:
+                fits &= stop == begins[places + 1]
+            here = np.flatnonzero(fits)
+            hits, numbers = ragged.take(ids[here])
+            if len(numbers):
+                where, numbers = once(places[here][hits], numbers)
+                if kind == "doubtful":
+                    where, numbers = self._confirmed(where, numbers)
+                found.append((owners[where], numbers))
+        return found
+
+    def _confirmed(self, places: Numbers, numbers: Numbers) -> Found:
+        """Judge tests of texts by their places among all that were scanned."""
+        firsts = np.cumsum([0, *map(len, self._series)])
+        parts = np.searchsorted(firsts, places, side="right") - 1
+        texts = [
+            self._series[part][place]
+            for part, place in zip(parts.tolist(), (places - firsts[parts]).tolist(), strict=True)
+        ]
+        holds = [self._table.holds(number, text) for number, text in zip(numbers.tolist(), texts, strict=True)]
+        return places[holds], numbers[holds]
 
 
-def _scanner(wanted: Mapping[str, object], engine: Engine | None) -> tuple[PatternScanner | None, Sequence[str]]:
+def _scanner(wanted: Mapping[str, object], engine: Engine | None) -> tuple[PatternScanner, Sequence[str]]:
     """Return the compiled search for the wanted literals, or make one (of part of a rule set other keys are chosen)."""
-    if not wanted:
-        return None, ()
     if engine is not None and wanted.keys() <= set(engine.literals):
         return PatternScanner(engine.literal_database), engine.literals
     return PatternScanner(literal_database(wanted)), tuple(wanted)
@@ -130,32 +195,32 @@ def _kind(test: ValueTest) -> str:
 
 
 class Lined:
-    """Texts one after another in memory; the text at a place lies from `ends[place]` to `ends[place + 1]`."""
+    """Texts one after another in memory; the text at a place lies from `begins[place]` to `begins[place + 1]`."""
 
     def __init__(self, texts: pl.Series) -> None:
         array = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
         _, offsets, data = array.buffers()
-        self.ends = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
-        self.lengths = np.diff(self.ends)
-        self._data = memoryview(data)[: int(self.ends[-1])] if data is not None else memoryview(b"")
+        begins = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+        first, last = int(begins[0]), int(begins[-1])
+        self.begins = begins - first if first else begins
+        self.lengths = np.diff(begins)
+        self._data = memoryview(data)[first:last] if data is not None else memoryview(b"")
 
     def part(self, first: int, last: int) -> memoryview:
         """Return the texts from `first` to before `last`."""
-        return self._data[int(self.ends[first]) : int(self.ends[last])]
+        return self._data[int(self.begins[first]) : int(self.begins[last])]
 
     def wide(self) -> Numbers:
         """Return the places of texts that are not ASCII."""
-        begin = int(self.ends[0])
-        data = np.frombuffer(self._data[begin:], dtype=np.uint8)
+        data = np.frombuffer(self._data, dtype=np.uint8)
         if not len(data) or data.max() < _WIDE:
             return np.empty(0, dtype=np.intp)
-        places = np.searchsorted(self.ends, np.flatnonzero(data >= _WIDE) + begin, side="right") - 1
-        return np.unique(places)
+        return np.unique(np.searchsorted(self.begins, np.flatnonzero(data >= _WIDE), side="right") - 1)
 
     def blocks(self) -> list[tuple[int, int]]:
         """Return runs of texts that are scanned together: a long one alone, and not too many bytes."""
-        ends, count = self.ends, len(self.lengths)
-        if ends[-1] - ends[0] <= _LONG:
+        begins, count = self.begins, len(self.lengths)
+        if begins[-1] <= _LONG:
             return [(0, count)] if count else []
         alone = np.flatnonzero(self.lengths > _LONG)
         edges = np.unique(np.concatenate([[0, count], alone, alone + 1]))
@@ -163,19 +228,8 @@ class Lined:
         for begin, end in zip(edges.tolist(), edges[1:].tolist(), strict=False):
             first = begin
             while first < end:
-                last = int(np.searchsorted(ends, ends[first] + _BLOCK, side="right")) - 1
+                last = int(np.searchsorted(begins, begins[first] + _BLOCK, side="right")) - 1
                 last = min(max(last, first + 1), end)
                 found.append((first, last))
                 first = last
         return found
-
-    def fits(
-        self, kind: str, start: npt.NDArray[np.int64], stop: npt.NDArray[np.int64], places: Numbers
-    ) -> npt.NDArray[np.bool_]:
-        """Return which hits are where the tests of a kind want them; one may begin in an earlier text."""
-        fits = start >= self.ends[places]
-        if kind in {"starts", "whole"}:
-            fits = start == self.ends[places]
-        if kind in {"ends", "whole"}:
-            fits &= stop == self.ends[places + 1]
-        return fits

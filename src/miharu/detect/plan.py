@@ -14,7 +14,7 @@ from miharu.detect.model import KEYWORDS, FieldColumns, Node, RuleSet, ValueTest
 from miharu.detect.ragged import Ragged
 from miharu.detect.regexes import FieldRegexes
 from miharu.detect.remembering import Budget
-from miharu.detect.screening import FieldScreen
+from miharu.detect.screening import Screens
 
 _VALUES: Final = 1_000_000
 """Values whose key predicates are remembered at most."""
@@ -58,7 +58,7 @@ class Plan:
     cases: Sequence[Case]
     cases_of: Ragged
     routes: Sequence[RoutePlan]
-    screens: Mapping[int, FieldScreen]
+    screens: Screens
     matchers: Sequence[FieldMatcher]
     rows: Budget
 
@@ -102,18 +102,13 @@ def _screens(
     tests: Mapping[int, Mapping[int, ValueTest]],
     found: Collection[int],
     regexes: Mapping[int, FieldRegexes],
-) -> dict[int, FieldScreen]:
-    engines = {engine.field: engine for engine in ruleset.engines}
-    budget = Budget(_VALUES)
+) -> Screens:
     wanted = {
         field: {number: test for number, test in of_field.items() if number in found}
         for field, of_field in sorted(tests.items())
     }
-    return {
-        field: FieldScreen(keys, engines.get(field), regexes.get(field), budget)
-        for field, keys in wanted.items()
-        if keys
-    }
+    engines = {engine.field: engine for engine in ruleset.engines}
+    return Screens(engines, regexes, {field: keys for field, keys in wanted.items() if keys}, Budget(_VALUES))
 
 
 def _routes(ruleset: RuleSet, cases: Sequence[Case]) -> list[RoutePlan]:

@@ -48,3 +48,14 @@ def once(these: Numbers, those: Numbers) -> tuple[Numbers, Numbers]:
     width = int(those.max()) + 1
     code = np.unique(these * width + those)
     return code // width, code % width
+
+
+def spread(found: Numbers, predicates: Numbers, inverse: Numbers, rows: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the rows of the values numbered `found`, each with its predicate; `inverse` gives the value of a row."""
+    order = np.argsort(inverse, kind="stable")
+    counts = np.bincount(inverse)
+    starts = np.cumsum(counts) - counts
+    repeats = counts[found]
+    owners = np.repeat(np.arange(len(found)), repeats)
+    within = np.arange(len(owners)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    return rows[order[starts[found][owners] + within]], predicates[owners]

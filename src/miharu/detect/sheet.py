@@ -12,11 +12,11 @@ import numpy.typing as npt
 import polars as pl
 
 from miharu.detect.columns import TextColumn
-from miharu.detect.hashing import Cells, Words
-from miharu.detect.literals import Lined, LiteralSearch
+from miharu.detect.hashing import Cells
+from miharu.detect.literals import Lined, LiteralHits, LiteralSearch, LiteralTable
 from miharu.detect.model import FieldColumns
-from miharu.detect.ragged import Numbers, places_by
-from miharu.detect.screening import FieldScreen
+from miharu.detect.ragged import Numbers
+from miharu.detect.screening import Block, Screens
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
@@ -39,15 +39,6 @@ class Values:
     read: Places = field(default_factory=set)
     whole: bool = False
     """Whether all rows were read; else only those in `read`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Cells of one column that give a field its value."""
-
-    column: TextColumn
-    rows: Numbers
-    hashes: Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +67,10 @@ class Sheet:
         self._holding: dict[int, Places] = {}
         self.predicates: set[int] = set()
 
-    def screen(self, number: int, screen: FieldScreen) -> None:
-        """Look for the key predicates of a field."""
-        for block in self._blocks(number):
-            if len(block.rows):
-                places, inverse = places_by(block.hashes)
-                found, numbers = screen.of_values(block.column, block.rows[places], block.hashes[places])
-                if len(found):
-                    self.note(*_spread(found, numbers, inverse, block.rows))
+    def screen(self, screens: Screens) -> None:
+        """Look for key predicates in all fields that have any."""
+        held = [(number, block) for number in screens.fields for block in self._blocks(number) if len(block.rows)]
+        self.note(*screens.find(held))
 
     def note(self, rows: Numbers, predicates: Numbers) -> None:
         """Note predicates that hold in rows."""
@@ -91,9 +78,10 @@ class Sheet:
 
     def found(self) -> tuple[Numbers, Numbers]:
         """Return all that was noted: rows, and the predicates that hold there; once each."""
-        if not self._found:
-            return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
-        rows, predicates = (np.concatenate(parts) for parts in zip(*self._found, strict=True))
+        nothing = np.empty(0, dtype=np.intp)
+        rows, predicates = (np.concatenate(parts) for parts in zip((nothing, nothing), *self._found, strict=True))
+        if not len(rows):
+            return rows, predicates
         order = np.argsort(predicates, kind="stable")
         rows, predicates = rows[order], predicates[order]
         begins = np.flatnonzero(np.diff(predicates, prepend=-1))
@@ -141,17 +129,17 @@ class Sheet:
             long = self._long[number] = not lists and sum(map(len, some)) > _LENGTH * len(some)
         return long
 
-    def scanned(self, number: int, search: LiteralSearch, rows: Places) -> Places:
+    def scanned(self, number: int, table: LiteralTable, search: LiteralSearch, rows: Places) -> Places:
         """Return which of some rows a search finds something in, in the values of a field that is no list."""
         lined = self._lined.get(number)
         if lined is None:
             blocks = [(block.rows, block.column.texts[block.rows]) for block in self._blocks(number)]
             lined = self._lined[number] = [(lines, Lined(texts), texts) for lines, texts in blocks if len(lines)]
-        found: Places = set()
+        hits = LiteralHits(table)
         for lines, texts, series in lined:
-            for places, _ in search.find(texts, series):
-                found.update(lines[places].tolist())
-        return found & rows
+            hits.add(search, texts, series, lines)
+        found: Places = set()
+        return found.union(*(owners.tolist() for owners, _ in hits.found())) & rows
 
     def _read(self, number: int) -> Values:
         values = Values(whole=True)
@@ -215,14 +203,3 @@ class Sheet:
         if mask is None:
             mask = self._masks[name] = self._wanted & groups[self._uses.group_of]
         return mask
-
-
-def _spread(found: Numbers, predicates: Numbers, inverse: Numbers, rows: Numbers) -> tuple[Numbers, Numbers]:
-    """Return the rows that have the values at the places `found`, each with the predicate."""
-    order = np.argsort(inverse, kind="stable")
-    counts = np.bincount(inverse)
-    starts = np.cumsum(counts) - counts
-    repeats = counts[found]
-    owners = np.repeat(np.arange(len(found)), repeats)
-    within = np.arange(len(owners)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    return rows[order[starts[found][owners] + within]], predicates[owners]

@@ -69,9 +69,7 @@ class Trials:
         uses = np.stack([group.fields for group in placed.groups], axis=1)
         sheet = Sheet(self._plan.fields, placed.cells, Uses(uses, placed.group_of))
         sheet.choose(rows)
-        for number, screen in self._plan.screens.items():
-            if uses[number].any() and any(name in placed.cells for name in self._plan.fields[number].columns):
-                sheet.screen(number, screen)
+        sheet.screen(self._plan.screens)
         pairs = [(row, number) for row in rows.tolist() for number in placed.keywords.get(row, ())]
         if pairs:
             noted = np.array(pairs, dtype=np.intp)

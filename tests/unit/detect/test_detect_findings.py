@@ -106,6 +106,5 @@ def test_what_is_remembered_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> No
         expected = {(word, str(at)) for at, text in enumerate(texts) for word in words if word in text}
         assert set(found.select("rule.id", "event.id").iter_rows()) == expected
     # The limit, and what two batches added at once.
-    (screen,) = detector._plan.screens.values()
-    assert len(screen._known) <= 40 + 2 * 40
+    assert len(detector._plan.screens) <= 40 + 2 * 40
     assert len(detector._known) <= 20 + 2 * 40

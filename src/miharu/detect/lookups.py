@@ -1,0 +1,97 @@
+"""Texts of one field → the tests that hold for them and that no scan for literals answers.
+
+Exact texts and numbers are looked up; what is left (expressions, networks, comparisons) is judged text by text.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from miharu.detect.judging import Number, number_of
+from miharu.detect.literals import Found, Lined
+from miharu.detect.model import ValueTest
+from miharu.detect.regexes import FieldRegexes
+from miharu.detect.texttests import TextTest, text_test
+
+_NUMBER_LENGTH: Final = 90
+"""Characters that a number has at most (`judging.number_of`)."""
+_CHARACTER: Final = 4
+"""Bytes that a character takes at most. Folding makes no text shorter."""
+
+
+class FieldLookup:
+    """Tests that no scan answers."""
+
+    def __init__(self, tests: Mapping[int, ValueTest], regexes: FieldRegexes | None) -> None:
+        self._exact: dict[str, list[int]] = defaultdict(list)
+        self._exact_cased: dict[str, list[int]] = defaultdict(list)
+        self._numeric: dict[Number, list[int]] = defaultdict(list)
+        self._others: list[tuple[int, TextTest]] = []
+        self._always = np.array([number for number, test in tests.items() if test.op == "exists"], dtype=np.intp)
+        self._regexes = regexes
+        self._regex_numbers = frozenset(number for number, test in tests.items() if test.op == "regex")
+        for number, test in tests.items():
+            self._sort(number, test)
+        self._longest = self._longest_text()
+
+    def find(self, lined: Lined, texts: pl.Series) -> list[Found]:
+        """Return places of texts, and what holds there; `lined` are the same."""
+        found = []
+        if len(self._always):
+            places = np.repeat(np.arange(len(texts)), len(self._always))
+            found.append((places, np.tile(self._always, len(texts))))
+        if self._longest is None:
+            found.append(self._looked_up(np.arange(len(texts)), texts.to_list()))
+        elif self._longest >= 0:
+            places = np.flatnonzero(lined.lengths <= self._longest)
+            if len(places):
+                some = texts if len(places) == len(texts) else texts[places]
+                found.append(self._looked_up(places, some.to_list()))
+        return found
+
+    def _looked_up(self, places: npt.NDArray[np.generic], texts: Sequence[str]) -> Found:
+        return paired(places, [self._holding(text) for text in texts])
+
+    def _holding(self, text: str) -> list[int]:
+        found = [*self._exact.get(text.casefold(), ()), *self._exact_cased.get(text, ())]
+        if self._numeric and (number := number_of(text)) is not None:
+            found += self._numeric.get(number, ())
+        if self._regexes is not None and self._regex_numbers:
+            found += self._regexes.holding(self._regex_numbers, text)
+        found += [number for number, holds in self._others if holds(text)]
+        return found
+
+    def _sort(self, number: int, test: ValueTest) -> None:
+        if test.op == "equals":
+            if test.cased:
+                self._exact_cased[test.value].append(number)
+            else:
+                self._exact[test.value.casefold()].append(number)
+        elif test.op == "number":
+            wanted = number_of(test.value)
+            if wanted is None:
+                self._exact_cased[test.value].append(number)
+            else:
+                self._numeric[wanted].append(number)
+        elif test.op not in {"exists", "regex"}:
+            self._others.append((number, text_test([test])))
+
+    def _longest_text(self) -> int | None:
+        """Return how many bytes a text may have for anything to hold; None: any number, -1: nothing can hold."""
+        if self._others or self._regex_numbers:
+            return None
+        exact = max((_CHARACTER * len(text) for text in (*self._exact, *self._exact_cased)), default=-1)
+        return max(exact, _NUMBER_LENGTH if self._numeric else -1)
+
+
+def paired(places: Sequence[int] | npt.NDArray[np.generic], holding: Sequence[Sequence[int]]) -> Found:
+    """Return the numbers that hold at each of some places, laid end to end."""
+    counts = [len(numbers) for numbers in holding]
+    numbers = np.array([number for numbers in holding for number in numbers], dtype=np.intp)
+    return np.repeat(np.array(places, dtype=np.intp), counts), numbers
