@@ -17,6 +17,8 @@ from miharu.detect.judging import text_holds
 from miharu.detect.literals import LiteralSearch, LiteralTable
 from miharu.detect.model import KEYWORDS, AllOf, AnyOf, Leaf, Named, Node, Not, Predicate, ValueTest
 from miharu.detect.regexes import FieldRegexes
+from miharu.detect.remembering import Budget
+from miharu.detect.screening import Screens
 from miharu.detect.sheet import Places, Sheet, Values
 from miharu.detect.texttests import TextTest, any_test, remembering, text_test
 
@@ -27,6 +29,9 @@ _OF_PRESENCE: Final = frozenset({"missing", "exists", "empty"})
 _FOUND_COST, _PRESENCE_COST, _TEXT_COST, _SLOW_COST = 0, 1, 2, 10
 _MANY: Final = 16
 """Rows of which a part must let none through to be tried first from then on."""
+_MANY_TESTS: Final = 256
+"""Tests that are no longer made one by one on each text."""
+_VALUES: Final = 1_000
 _FEW: Final = 50
 """Rows in which long texts are looked into one by one."""
 _SLOW: Final = frozenset({"regex", "glob", "cidr"})
@@ -172,8 +177,11 @@ class _Texts:
         self._given = given
         self._holds: TextTest | None = None
         self._search: tuple[LiteralTable, LiteralSearch | None] | None = None
+        self._screens: Screens | None = None
 
     def __call__(self, sheet: Sheet, rows: Places) -> Places:
+        if len(self._numbers) > _MANY_TESTS:
+            return sheet.screened(self._field, self._made_screens(), rows)
         if len(rows) > _FEW and sheet.is_long(self._field) and self._is_literal():
             table, search = self._made_search()
             return set() if search is None else sheet.scanned(self._field, table, search, rows)
@@ -197,6 +205,11 @@ class _Texts:
             search = table.add(self._tests(), None)
             self._search = table.close(), search
         return self._search
+
+    def _made_screens(self) -> Screens:
+        if self._screens is None:
+            self._screens = Screens({}, self._given.regexes, {self._field: self._tests()}, Budget(_VALUES))
+        return self._screens
 
     def _made(self) -> TextTest:
         tests = self._tests()

@@ -5,6 +5,7 @@ Exact texts and numbers are looked up; what is left (expressions, networks, comp
 
 from __future__ import annotations
 
+import ipaddress
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -17,10 +18,10 @@ from miharu.detect.judging import Number, number_of
 from miharu.detect.literals import Found, Lined
 from miharu.detect.model import ValueTest
 from miharu.detect.regexes import FieldRegexes
-from miharu.detect.texttests import TextTest, text_test
+from miharu.detect.texttests import NetworkTable, TextTest, text_test
 
-_NUMBER_LENGTH: Final = 90
-"""Characters that a number has at most (`judging.number_of`)."""
+_SHORT: Final = 128
+"""Characters that a number (`judging.number_of`) or an address has at most."""
 _CHARACTER: Final = 4
 """Bytes that a character takes at most. Folding makes no text shorter."""
 
@@ -32,6 +33,7 @@ class FieldLookup:
         self._exact: dict[str, list[int]] = defaultdict(list)
         self._exact_cased: dict[str, list[int]] = defaultdict(list)
         self._numeric: dict[Number, list[int]] = defaultdict(list)
+        self._networks = NetworkTable()
         self._others: list[tuple[int, TextTest]] = []
         self._always = np.array([number for number, test in tests.items() if test.op == "exists"], dtype=np.intp)
         self._regexes = regexes
@@ -62,6 +64,8 @@ class FieldLookup:
         found = [*self._exact.get(text.casefold(), ()), *self._exact_cased.get(text, ())]
         if self._numeric and (number := number_of(text)) is not None:
             found += self._numeric.get(number, ())
+        if self._networks:
+            found += self._networks.holding(text)
         if self._regexes is not None and self._regex_numbers:
             found += self._regexes.holding(self._regex_numbers, text)
         found += [number for number, holds in self._others if holds(text)]
@@ -79,6 +83,8 @@ class FieldLookup:
                 self._exact_cased[test.value].append(number)
             else:
                 self._numeric[wanted].append(number)
+        elif test.op == "cidr":
+            self._networks.add(ipaddress.ip_network(test.value), number)
         elif test.op not in {"exists", "regex"}:
             self._others.append((number, text_test([test])))
 
@@ -87,7 +93,7 @@ class FieldLookup:
         if self._others or self._regex_numbers:
             return None
         exact = max((_CHARACTER * len(text) for text in (*self._exact, *self._exact_cased)), default=-1)
-        return max(exact, _NUMBER_LENGTH if self._numeric else -1)
+        return max(exact, _SHORT if self._numeric or self._networks else -1)
 
 
 def paired(places: Sequence[int] | npt.NDArray[np.generic], holding: Sequence[Sequence[int]]) -> Found:

@@ -10,8 +10,9 @@ from miharu.detect.engines import compiled_regex, is_costly
 from miharu.detect.model import Engine, ValueTest
 from miharu.detect.scanning import PatternScanner
 
-_LONG: Final = 65_536
-"""Characters above which `re`, which may take quadratic time, is not asked about what the scan decides exactly."""
+_LONG: Final = 4_096
+"""Characters above which `re`, which may take quadratic time, is not asked about what the scan decides exactly, and
+else only about pieces of twice this length."""
 _KEPT: Final = 1_024
 _LONGEST_KEPT: Final = 4_096
 """How many values, and of how many characters at most, whose scan is remembered: rules ask one after another."""
@@ -36,7 +37,8 @@ class FieldRegexes:
                 return False
             if number in self._costly or (len(value) > _LONG and number in self._exact):
                 return True
-        return self._pattern(number).search(value) is not None
+        pattern = self._pattern(number)
+        return pattern.search(value) is not None if len(value) <= _LONG else _in_pieces(pattern, value)
 
     def holding(self, numbers: frozenset[int], value: str) -> list[int]:
         """Return which of some expressions match."""
@@ -58,3 +60,21 @@ class FieldRegexes:
         if pattern is None:
             pattern = self._patterns[number] = compiled_regex(self._tests[number])
         return pattern
+
+
+def _in_pieces(pattern: re.Pattern[str], value: str) -> bool:
+    """Return whether a pattern matches in a long value, of which it is shown pieces that overlap by half.
+
+    A match longer than half a piece may be missed: the price of taking no more than linear time.
+    """
+    for begin in range(0, len(value), _LONG):
+        end = min(len(value), begin + 2 * _LONG)
+        found = pattern.search(value, begin, end)
+        if found is None:
+            continue
+        # To the pattern a piece ends as a value does: that must not have made the match.
+        after = min(len(value), end + _LONG)
+        again = found if end == len(value) else pattern.match(value, found.start(), after)
+        if again is not None and (again.end() < after or after == len(value)):
+            return True
+    return False

@@ -129,6 +129,16 @@ class Sheet:
             long = self._long[number] = not lists and sum(map(len, some)) > _LENGTH * len(some)
         return long
 
+    def screened(self, number: int, screens: Screens, rows: Places) -> Places:
+        """Return which of some rows have a value in a field that any of the tests of a screen holds for."""
+        mask = np.zeros(len(self._wanted), dtype=np.bool_)
+        mask[list(rows)] = True
+        blocks = [(block, mask[block.rows]) for block in self._blocks(number)]
+        some = [
+            (number, Block(block.column, block.rows[here], block.hashes[here])) for block, here in blocks if here.any()
+        ]
+        return set(screens.find(some)[0].tolist())
+
     def scanned(self, number: int, table: LiteralTable, search: LiteralSearch, rows: Places) -> Places:
         """Return which of some rows a search finds something in, in the values of a field that is no list."""
         lined = self._lined.get(number)

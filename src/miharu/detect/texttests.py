@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, TypeAlias
 
-from miharu.detect.judging import Judge, number_of
+from miharu.detect.judging import Judge, Network, address_of, number_of
 from miharu.detect.model import ValueTest
 
 TextTest: TypeAlias = Callable[[str], bool]
 
+_TABLES: Final = frozenset({"number", "cidr"})
 _KEPT: Final = 2_000
 _LONGEST_KEPT: Final = 256
 """How many texts, and of how many characters at most, each test remembers that takes long."""
@@ -21,13 +23,15 @@ def text_test(tests: Sequence[ValueTest]) -> TextTest:
     """Return a function that says whether any of some tests holds for a text; the tests are of the text itself."""
     by_kind: dict[tuple[str, bool], list[ValueTest]] = defaultdict(list)
     for test in tests:
-        by_kind[test.op if test.op in _OPS or test.op == "number" else "", test.cased].append(test)
+        by_kind[test.op if test.op in _OPS or test.op in _TABLES else "", test.cased].append(test)
     return any_test([_of_kind(op, some, cased=cased) for (op, cased), some in by_kind.items()])
 
 
 def _of_kind(op: str, tests: Sequence[ValueTest], *, cased: bool) -> TextTest:
     if op == "number":
         return _numbers(tests)
+    if op == "cidr":
+        return remembering(_networks(tests))
     if not op:
         judge = Judge()
         return remembering(any_test([partial(judge.holds_for, test) for test in tests]))
@@ -39,6 +43,42 @@ def any_test(parts: Sequence[TextTest]) -> TextTest:
     if len(parts) == 1:
         return parts[0]
     return lambda text: any(part(text) for part in parts)
+
+
+class NetworkTable:
+    """Networks, found by the bits that all their addresses share."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[int, int], dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+
+    def __bool__(self) -> bool:
+        """Say whether there are any."""
+        return bool(self._numbers)
+
+    def add(self, network: Network, number: int) -> None:
+        """Let `number` stand for a network."""
+        shift = network.max_prefixlen - network.prefixlen
+        self._numbers[network.version, shift][int(network.network_address) >> shift].append(number)
+
+    def holding(self, text: str) -> list[int]:
+        """Return the numbers of all networks that an address is in; of a text that is none, nothing."""
+        address = address_of(text)
+        if address is None:
+            return []
+        bits, version = int(address), address.version
+        return [
+            number
+            for (of_version, shift), numbers in self._numbers.items()
+            if of_version == version
+            for number in numbers.get(bits >> shift, ())
+        ]
+
+
+def _networks(tests: Sequence[ValueTest]) -> TextTest:
+    table = NetworkTable()
+    for number, test in enumerate(tests):
+        table.add(ipaddress.ip_network(test.value), number)
+    return lambda text: bool(table.holding(text))
 
 
 def remembering(holds: TextTest) -> TextTest:
