@@ -9,7 +9,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench import inputs, measures
+from bench import detection, inputs, measures
 from bench.figures import Report
 from miharu.core.settings import Settings
 
@@ -19,6 +19,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=200_000, help="Windows events in JSON")
     parser.add_argument("--asa", type=int, default=400_000, help="Cisco ASA lines")
     parser.add_argument("--rules", type=Path, default=inputs.rules_archive(), help="folder or archive of Sigma rules")
+    parser.add_argument("--many", type=int, default=10_000, help="rules to judge with at last (0: leave that out)")
     return parser.parse_args()
 
 
@@ -32,6 +33,7 @@ def measure(options: argparse.Namespace, folder: Path, report: Report) -> None:
     report.rates.append(unit)
     path = folder / "windows.json"
     inputs.write(path, lines)
+    detection.measure(lines, found, settings, many=options.many, report=report)
     del lines
     measures.stages(path, found, settings, unit=unit, report=report)
     measures.whole_way("Windows events", path, settings, unit=unit, report=report)

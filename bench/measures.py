@@ -123,7 +123,7 @@ def stages(path: Path, found: RuleSet, settings: Settings, *, unit: Rate, report
     report.facts["events"], report.facts["findings"] = events, findings
     report.rates += [
         read.rate("read: cut, parse, normalise", events, unit),
-        judged.rate("detect, caches empty", events, unit),
+        judged.rate("detect, between the other stages", events, unit),
         stored.rate("store insert", events, unit),
     ]
 
