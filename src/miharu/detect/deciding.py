@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeAlias
 
 from miharu.detect.engines import literal_of
 from miharu.detect.judging import text_holds
-from miharu.detect.literals import LiteralSearch, LiteralTable
+from miharu.detect.literals import Literals
 from miharu.detect.model import KEYWORDS, AllOf, AnyOf, Leaf, Named, Node, Not, Predicate, ValueTest
 from miharu.detect.regexes import FieldRegexes
 from miharu.detect.remembering import Budget
@@ -44,6 +44,17 @@ class Deciding:
     predicates: Sequence[Predicate]
     found: Collection[int]
     regexes: Mapping[int, FieldRegexes]
+    _literals: dict[int, Literals] = field(default_factory=dict)
+
+    def literals(self, number: int) -> Literals:
+        """Return the search for all literals that rules want in a field and that are not found already."""
+        if number not in self._literals:
+            self._literals[number] = Literals({
+                place: predicate.test
+                for place, predicate in enumerate(self.predicates)
+                if predicate.field == number and place not in self.found and literal_of(predicate.test)
+            })  # fmt: skip
+        return self._literals[number]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,15 +187,16 @@ class _Texts:
         self._numbers = numbers
         self._given = given
         self._holds: TextTest | None = None
-        self._search: tuple[LiteralTable, LiteralSearch | None] | None = None
+        self._literal: frozenset[int] | None = None
+        """The tests, if all are of literals; else none."""
         self._screens: Screens | None = None
 
     def __call__(self, sheet: Sheet, rows: Places) -> Places:
         if len(self._numbers) > _MANY_TESTS:
             return sheet.screened(self._field, self._made_screens(), rows)
         if len(rows) > _FEW and sheet.is_long(self._field) and self._is_literal():
-            table, search = self._made_search()
-            return set() if search is None else sheet.scanned(self._field, table, search, rows)
+            sheet.scan(self._field, self._given.literals(self._field))
+            return _found_in(self._literal or frozenset(), sheet, rows)
         holds = self._holds or self._made()
         values = sheet.values(self._field, rows)
         single = values.single.get
@@ -197,14 +209,10 @@ class _Texts:
         return {number: self._given.predicates[number].test for number in self._numbers}
 
     def _is_literal(self) -> bool:
-        return self._search is not None or all(literal_of(test) for test in self._tests().values())
-
-    def _made_search(self) -> tuple[LiteralTable, LiteralSearch | None]:
-        if self._search is None:
-            table = LiteralTable()
-            search = table.add(self._tests(), None)
-            self._search = table.close(), search
-        return self._search
+        if self._literal is None:
+            literal = all(literal_of(test) for test in self._tests().values())
+            self._literal = frozenset(self._numbers) if literal else frozenset()
+        return bool(self._literal)
 
     def _made_screens(self) -> Screens:
         if self._screens is None:

@@ -8,7 +8,7 @@ database knows these letters in any case), else case-folded.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -179,6 +179,25 @@ class LiteralHits:
         ]
         holds = [self._table.holds(number, text) for number, text in zip(numbers.tolist(), texts, strict=True)]
         return places[holds], numbers[holds]
+
+
+class Literals:
+    """The search for the literals of one set of tests."""
+
+    def __init__(self, tests: Mapping[int, ValueTest]) -> None:
+        self._table = LiteralTable()
+        self._search = self._table.add(tests, None)
+        self._table.close()
+
+    def find(self, texts: Iterable[tuple[Numbers, pl.Series]]) -> Found:
+        """Return owners of texts and the tests that hold, for texts each with its owner."""
+        hits, search = LiteralHits(self._table), self._search
+        if search is not None:
+            for owners, series in texts:
+                hits.add(search, Lined(series), series, owners)
+        nothing = np.empty(0, dtype=np.intp)
+        found = [(nothing, nothing), *hits.found()]
+        return np.concatenate([owners for owners, _ in found]), np.concatenate([numbers for _, numbers in found])
 
 
 def _scanner(wanted: Mapping[str, object], engine: Engine | None) -> tuple[PatternScanner, Sequence[str]]:

@@ -59,3 +59,13 @@ def spread(found: Numbers, predicates: Numbers, inverse: Numbers, rows: Numbers)
     owners = np.repeat(np.arange(len(found)), repeats)
     within = np.arange(len(owners)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
     return rows[order[starts[found][owners] + within]], predicates[owners]
+
+
+def by_number(rows: Numbers, numbers: Numbers) -> dict[int, Numbers]:
+    """Return the rows of each number."""
+    if not len(rows):
+        return {}
+    order = np.argsort(numbers, kind="stable")
+    rows, numbers = rows[order], numbers[order]
+    begins = np.flatnonzero(np.diff(numbers, prepend=-1))
+    return dict(zip(numbers[begins].tolist(), np.split(rows, begins[1:]), strict=True))

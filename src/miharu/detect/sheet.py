@@ -9,13 +9,12 @@ from typing import Final, TypeAlias
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from miharu.detect.columns import TextColumn
 from miharu.detect.hashing import Cells
-from miharu.detect.literals import Lined, LiteralHits, LiteralSearch, LiteralTable
+from miharu.detect.literals import Literals
 from miharu.detect.model import FieldColumns
-from miharu.detect.ragged import Numbers
+from miharu.detect.ragged import Numbers, by_number
 from miharu.detect.screening import Block, Screens
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -58,7 +57,7 @@ class Sheet:
         self._uses = uses
         self._values: dict[int, Values] = {}
         self._long: dict[int, bool] = {}
-        self._lined: dict[int, list[tuple[Numbers, Lined, pl.Series]]] = {}
+        self._scanned: set[int] = set()
         self._masks: dict[bytes, Mask] = {}
         self._looked_at: dict[str, Block | None] = {}
         self._wanted = np.zeros(len(uses.group_of), dtype=np.bool_)
@@ -82,12 +81,8 @@ class Sheet:
         rows, predicates = (np.concatenate(parts) for parts in zip((nothing, nothing), *self._found, strict=True))
         if not len(rows):
             return rows, predicates
-        order = np.argsort(predicates, kind="stable")
-        rows, predicates = rows[order], predicates[order]
-        begins = np.flatnonzero(np.diff(predicates, prepend=-1))
-        numbers = predicates[begins].tolist()
-        self._rows_of = dict(zip(numbers, np.split(rows, begins[1:]), strict=True))
-        self.predicates = set(numbers)
+        self._rows_of = by_number(rows, predicates)
+        self.predicates = set(self._rows_of)
         return rows, predicates
 
     def choose(self, rows: Numbers) -> None:
@@ -139,17 +134,15 @@ class Sheet:
         ]
         return set(screens.find(some)[0].tolist())
 
-    def scanned(self, number: int, table: LiteralTable, search: LiteralSearch, rows: Places) -> Places:
-        """Return which of some rows a search finds something in, in the values of a field that is no list."""
-        lined = self._lined.get(number)
-        if lined is None:
-            blocks = [(block.rows, block.column.texts[block.rows]) for block in self._blocks(number)]
-            lined = self._lined[number] = [(lines, Lined(texts), texts) for lines, texts in blocks if len(lines)]
-        hits = LiteralHits(table)
-        for lines, texts, series in lined:
-            hits.add(search, texts, series, lines)
-        found: Places = set()
-        return found.union(*(owners.tolist() for owners, _ in hits.found())) & rows
+    def scan(self, number: int, literals: Literals) -> None:
+        """Find out once where literals stand in a field; `holding` tells it then."""
+        if number in self._scanned:
+            return
+        self._scanned.add(number)
+        blocks = [(block.rows, block.column.texts[block.rows]) for block in self._blocks(number) if len(block.rows)]
+        found = literals.find(blocks)
+        self._rows_of.update(by_number(*found))
+        self.predicates.update(found[1].tolist())
 
     def _read(self, number: int) -> Values:
         values = Values(whole=True)
