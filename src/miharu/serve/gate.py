@@ -129,9 +129,11 @@ class SpoolGate:
             self._refused = sum(_size(offer.frame) for offer in offers)
             # A part of it may find room where all of it never will.
             self._at_once = sum(len(offer.frame.data) for offer in offers) // 2
-            refused = [offer for offer in offers if not offer.patient]
             with self._changed:
-                self._offers.extendleft(offer for offer in reversed(offers) if offer.patient)
+                # Also those further back: behind a stream that waits they would have no answer at all.
+                waiting = [*offers, *self._offers]
+                refused = [offer for offer in waiting if not offer.patient]
+                self._offers = deque(offer for offer in waiting if offer.patient)
                 self._waiting -= sum(len(offer.frame.data) for offer in refused)
             self._loop.call_soon_threadsafe(_refuse, refused, self.trouble)
             return False
@@ -148,6 +150,7 @@ class SpoolGate:
         try:
             self._writer.probe(self._refused)
         except (SpoolFullError, OSError) as error:
+            self._tell(str(error))
             self.trouble = str(error)
             return False
         self._relieve()
@@ -157,7 +160,7 @@ class SpoolGate:
     def _tell(self, trouble: str) -> None:
         """Say that there is no room; not again and again while it comes and goes."""
         now = time.monotonic()
-        if not self.trouble and now >= self._told + _TOLD_SECONDS:
+        if not self._telling and now >= self._told + _TOLD_SECONDS:
             _log.error("spool takes nothing", action="spool-full", error=trouble)
             self._told, self._telling = now, True
 

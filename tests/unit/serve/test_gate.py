@@ -138,6 +138,48 @@ def test_what_never_fits_as_a_whole_goes_in_pieces(monkeypatch: pytest.MonkeyPat
     play(story)
 
 
+def test_a_request_behind_a_stream_that_waits_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(gates, "_AT_ONCE_BYTES", 1)  # each put takes one
+
+    async def story(gate: SpoolGate, spool: Spool) -> None:
+        spool.hold.clear()
+        streams = [gate.offer(frame(0), patient=True)]
+        await until(spool.entered.is_set)
+        request = gate.offer(frame(1), patient=False)
+        streams.append(gate.offer(frame(2), patient=True))
+        spool.full = True
+        spool.hold.set()
+        with pytest.raises(IntakeFullError):
+            await asyncio.wait_for(request, 5)
+        assert gate.waiting == 20
+        spool.full = False
+        await asyncio.gather(*streams)
+        assert spool.written == [0, 2]
+
+    play(story)
+
+
+def test_trouble_that_comes_back_at_once_and_stays_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(gates, "_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(gates, "_TOLD_SECONDS", 0.5)
+
+    async def story(gate: SpoolGate, spool: Spool) -> None:
+        for stays in (False, True):
+            spool.full = True
+            with pytest.raises(IntakeFullError):
+                await gate.offer(frame(0), patient=False)
+            spool.full = stays
+            await until(lambda stays=stays: gate.crowded == stays)  # type: ignore[misc]
+        said = ""
+        while said.count("spool takes nothing") < 2:
+            await asyncio.sleep(0.01)
+            said += capsys.readouterr().out
+
+    play(story)
+
+
 def test_relief_is_found_though_nobody_waits():
     """Requests are refused before they reach the spool: nothing but the gate itself can see that there is room."""
 
