@@ -11,7 +11,7 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from miharu.catalog.fields import CONTAINER_TYPES, FieldCatalog
 from miharu.catalog.located import Section, describe
 from miharu.catalog.logsource import Condition, FieldMapping, Form, SetValue
-from miharu.catalog.vocabulary import CONVERSIONS, TESTS, TIME_FORMATS
+from miharu.catalog.vocabulary import CONVERSIONS, EACH, TESTS, TIME_FORMATS
 
 _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "boolean": (bool,),
@@ -141,7 +141,7 @@ class Checker:
     def _mapping(self, section: Section | None, field: str) -> FieldMapping:
         if section is None:
             return FieldMapping(field, ())
-        section.only("to", "convert")
+        section.only("to", "convert", "table", "each")
         section.require("to")
         targets = section.texts("to")
         for target in targets:
@@ -149,7 +149,23 @@ class Checker:
         convert = section.text("convert") or ""
         if convert and convert not in CONVERSIONS:
             section.fault_choice("convert", convert, CONVERSIONS, "a named conversion")
-        return FieldMapping(field, targets, convert)
+        return FieldMapping(field, targets, convert, *self._table(section, targets))
+
+    def _table(self, section: Section, targets: tuple[str, ...]) -> tuple[str, str]:
+        """Return the table and the parts of `{table: …, each: …}`."""
+        table, each = section.text("table") or "", section.text("each") or ""
+        if table and table not in self.tables:
+            section.fault_choice("table", table, self.tables, "a file of content/lookups")
+        if table and "convert" in section:
+            section.fault("table", "both a conversion and a table", "one of them")
+        if each and each not in EACH:
+            section.fault_choice("each", each, EACH, f"one of {', '.join(EACH)}")
+        if each and not table:
+            section.fault("each", "no table", "a table that translates each part")
+        for target in targets if each else ():
+            if target in self.catalog and not self.catalog.is_array(target):
+                section.fault("to", f"{target!r}, which holds one value", "a field that holds a list")
+        return table, each
 
     def _value(self, section: Section, name: str) -> SetValue | None:
         node = section.node(name)

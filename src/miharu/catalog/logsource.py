@@ -66,11 +66,16 @@ class TimeSpec:
 
 @dataclass(frozen=True, slots=True)
 class FieldMapping:
-    """Put what was read as `field` into the ECS fields `to`, through a named conversion if any."""
+    """Put what was read as `field` into the ECS fields `to`, through a named conversion or a table if any.
+
+    `table`: a file of `content/lookups` that translates the value; `each` (see `vocabulary.EACH`): its parts.
+    """
 
     field: str
     to: tuple[str, ...]
     convert: str = ""
+    table: str = ""
+    each: str = ""
 
 
 @dataclass(frozen=True, slots=True)

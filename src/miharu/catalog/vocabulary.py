@@ -70,9 +70,13 @@ CONVERSIONS: Final = (
     "url_port",
     "url_query",
     "url_scheme",
+    "word_list",
     "words",
 )
 """Named conversions from what was read to what is stored."""
+
+EACH: Final = ("bits", "items")
+"""Parts of a value that a table translates one by one: set bits of a number; items parted by blanks or commas."""
 
 CONTAINER_MAP: Final[dict[str, dict[str, str | tuple[str, ...]]]] = {
     "line": {},

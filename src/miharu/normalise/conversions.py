@@ -82,6 +82,12 @@ def as_list(value: pl.Expr) -> pl.Expr:
     return value.str.replace_all(r"\s*,\s*", ",").str.strip_chars(" ,").str.split(",")
 
 
+def word_list(value: pl.Expr) -> pl.Expr:
+    """Return the words of a text that blanks, tabs or line ends part; null where there is none but `-`."""
+    words = no_dash(value.str.strip_chars()).str.extract_all(r"\S+")
+    return pl.when(words.list.len() > 0).then(words)
+
+
 def hex_text(value: pl.Expr) -> pl.Expr:
     """Return the text that hexadecimal digits stand for; what the NUL character parts is parted by blanks."""
     digits = pl.when(value.str.contains(_HEX)).then(value)

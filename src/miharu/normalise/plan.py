@@ -43,6 +43,7 @@ from miharu.core.columns import (
 from miharu.normalise.choices import SET, WHEN
 from miharu.normalise.fitting import fit, loses
 from miharu.normalise.tables import CONVERSIONS, SEPARATORS
+from miharu.normalise.translating import translated
 
 TAGS: Final = "record.tags"
 FORM: Final = "form"
@@ -118,10 +119,8 @@ class Planner:
         self._add_declared(schema, candidates, remains)
         for step in self._source.lookup:
             if step.field in schema:
-                translated = _text(step.field, schema).replace_strict(
-                    dict(self._lookups[step.table]), default=None, return_dtype=pl.String
-                )
-                candidates[step.to].append(fit(translated, pl.String(), self._definition(step.to)))
+                word = translated(_text(step.field, schema), self._lookups[step.table])
+                candidates[step.to].append(fit(word, pl.String(), self._definition(step.to)))
         for name, value in self._source.set.items():
             candidates[name].append(self._literal(name, value))
         for mapping in self._enveloped(schema):
@@ -145,6 +144,8 @@ class Planner:
                 for target in mapping.to:
                     value = self._value(mapping, target, schema)
                     candidates[target].append(pl.when(pl.col(flag)).then(value))
+                if mapping.table:
+                    continue
                 known = remains.get(mapping.field, Remains(mapping.field))
                 remains[mapping.field] = Remains(mapping.field, known.targets, (*known.blocks, number))
 
@@ -161,6 +162,8 @@ class Planner:
         targets = known.targets
         for target in mapping.to:
             candidates[target].append(self._value(mapping, target, schema))
+            if mapping.table:  # a word does not hold the code
+                continue
             if loses(schema[mapping.field], self._definition(target), mapping.convert):
                 targets = (*targets, target)
             else:
@@ -188,7 +191,9 @@ class Planner:
             for number, when in enumerate(self._source.when)
             if f"{WHEN}{number}" in schema
             and any(
-                mapping.field == name and not loses(schema[name], self._definition(target), mapping.convert)
+                mapping.field == name
+                and not mapping.table
+                and not loses(schema[name], self._definition(target), mapping.convert)
                 for mapping in when.maps
                 for target in mapping.to
             )
@@ -196,6 +201,9 @@ class Planner:
 
     def _value(self, mapping: FieldMapping, target: str, schema: Schema) -> pl.Expr:
         field = self._definition(target)
+        if mapping.table:
+            words = translated(_text(mapping.field, schema), self._lookups[mapping.table], mapping.each)
+            return fit(words, pl.List(pl.String) if mapping.each else pl.String(), field)
         if not mapping.convert:
             return fit(pl.col(mapping.field), schema[mapping.field], field)
         apart = mapping.field in self._apart

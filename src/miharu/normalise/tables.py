@@ -58,6 +58,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "url_port": c.url_port,
     "url_query": c.url_query,
     "url_scheme": c.url_scheme,
+    "word_list": c.word_list,
     "words": c.text,
 }
 

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from miharu.catalog import load_fields, read_logsources
+from miharu.core.chunk import Fields
+from miharu.core.errors import ContentError
+from miharu.normalise import CONVERSIONS, Normaliser
+from miharu.normalise.translating import translated
+from tests.unit.parse.record_frames import records
+
+RIGHTS = {"0x1": "read", "0x2": "write", "0x3": "both", "0x80000000": "all"}
+CODES = {"%%1": "one", "%%2": "two"}
+SOURCE = """
+id: acme.door
+title: t
+vendor: v
+product: p
+recognise: {container: [line]}
+map:
+  rights: {to: user.roles, table: rights, each: bits}
+when:
+  - {if: {kind: named}, map: {code: {to: event.reason, table: codes}, codes: {to: tags, table: codes, each: items}}}
+leftovers: {prefix: door}
+tests: []
+"""
+
+
+def words(table: dict[str, str], each: str, *values: str | None) -> list[object]:
+    frame = pl.DataFrame({"v": values}, schema={"v": pl.String})
+    return frame.select(translated(pl.col("v"), table, each)).to_series().to_list()
+
+
+def test_bits_of_hexadecimal_and_decimal_numbers() -> None:
+    assert words(RIGHTS, "bits", "0x2", "1", "0x80000003") == [["write"], ["read"], ["read", "write", "both", "all"]]
+
+
+@pytest.mark.parametrize("value", ["0x0", "-", "", "%%1", "0x10", None, "0xffffffffffffffffff"])
+def test_a_value_without_a_known_bit_has_no_words(value: str | None) -> None:
+    assert words(RIGHTS, "bits", value, "0x1") == [None, ["read"]]
+
+
+def test_items_are_parted_by_blanks_and_commas_and_unknown_ones_left_out() -> None:
+    values = ("%%1\n\t\t\t\t%%2", "%%2, %%1,%%9", "%%9", "", None)
+    assert words(CODES, "items", *values) == [["one", "two"], ["two", "one"], None, None, None]
+
+
+def test_many_values_are_translated_in_their_order() -> None:
+    values = [["%%1", "%%2", None][row % 3] for row in range(3000)]
+    assert words(CODES, "items", *values) == [["one"], ["two"], None] * 1000
+    assert words(CODES, "", *values) == ["one", "two", None] * 1000
+
+
+def test_a_word_does_not_stand_for_the_code(tmp_path: Path) -> None:
+    path = tmp_path / "door.yml"
+    path.write_text(SOURCE)
+    source = read_logsources([(path, path.name)], load_fields(), frozenset({"codes", "rights"}))
+    door = Normaliser(source, load_fields(), "UTC", {"codes": CODES, "rights": RIGHTS})
+    columns = {"kind": ["named", "other"], "code": ["%%1", "%%1"], "codes": ["%%2", "%%2"], "rights": ["0x2", "?"]}
+    frame = records([b"a", b"b"]).with_columns(pl.Series(name, values) for name, values in columns.items())
+    named, other = door.run([Fields("acme.door", frame)], datetime(2025, 6, 16, tzinfo=UTC)).to_dicts()
+    assert (named["event.reason"], named["tags"], named["user.roles"]) == ("one", ["two"], ["write"])
+    assert (other["event.reason"], other["tags"], other["user.roles"]) == (None, None, None)
+    kept = {f"door.{name}": values[0] for name, values in columns.items()}
+    assert json.loads(named["fields"]) == kept
+    assert json.loads(other["fields"]) == kept | {"door.kind": "other", "door.rights": "?"}
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "key"),
+    [
+        ("table: rights", "table: right", "map.rights.table"),
+        ("each: bits", "each: bit", "map.rights.each"),
+        ("table: rights, each: bits", "each: bits", "map.rights.each"),
+        ("table: rights", "table: rights, convert: text", "map.rights.table"),
+        ("to: user.roles", "to: user.name", "map.rights.to"),
+    ],
+)
+def test_faults_of_a_table_are_told(tmp_path: Path, good: str, bad: str, key: str) -> None:
+    path = tmp_path / "door.yml"
+    path.write_text(SOURCE.replace(good, bad))
+    with pytest.raises(ContentError) as error:
+        read_logsources([(path, path.name)], load_fields(), frozenset({"codes", "rights"}))
+    assert [issue.key for issue in error.value.issues] == [key]
+
+
+def test_words_of_a_text_become_a_list() -> None:
+    frame = pl.DataFrame({"v": ["SeDebugPrivilege\n\t\t\tSeBackupPrivilege", "SeTcbPrivilege", "-", " ", None]})
+    found = frame.select(CONVERSIONS["word_list"](pl.col("v"))).to_series().to_list()
+    assert found == [["SeDebugPrivilege", "SeBackupPrivilege"], ["SeTcbPrivilege"], None, None, None]
