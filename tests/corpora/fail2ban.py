@@ -148,9 +148,7 @@ def main() -> None:
     for file in [*sorted({file for _, file in counts.asked}), ""]:
         rates = (f"{one} {counts.rate(one, file):.4f}" for one in questions)
         lines.append(f"{file or 'all':22} {'  '.join(rates)}")
-    sys.stdout.write("
-".join(lines) + "
-")
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -101,9 +101,7 @@ def main() -> None:
     """Print every miss and the rates."""
     counts = score(corpora_folder() / "wazuh-ruleset-tests", *sys.argv[1:2])
     rates = [f"{one:9} {counts.rate(one):.4f} of {counts.asked[one]}" for one in counts.asked]
-    sys.stdout.write("
-".join([*counts.misses, *rates]) + "
-")
+    sys.stdout.write("\n".join([*counts.misses, *rates]) + "\n")
 
 
 if __name__ == "__main__":
