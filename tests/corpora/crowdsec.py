@@ -233,11 +233,8 @@ def run(root: Path, names: Iterable[str] = ()) -> Score:
 def main() -> None:
     """Print the rates and every miss."""
     score = run(corpora_folder() / "crowdsec-hub-tests", sys.argv[1:])
-    out = [
-        *score.misses,
-        json.dumps({key: f"{score.rate(key):.4f} of {score.asked[key]}" for key in score.asked}, indent=1),
-    ]
-    sys.stdout.write("\n".join(out) + "\n")
+    rates = [f"{key}: {score.rate(key):.4f} of {score.asked[key]}" for key in score.asked]
+    sys.stdout.write("\n".join([*score.misses, *rates]) + "\n")
 
 
 if __name__ == "__main__":
