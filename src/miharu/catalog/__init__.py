@@ -5,10 +5,12 @@ from __future__ import annotations
 from miharu.catalog.conditions import apply_test
 from miharu.catalog.fields import CONTAINER_TYPES, FieldCatalog, FieldDefinition, load_fields
 from miharu.catalog.loading import load_logsources, read_logsources
+from miharu.catalog.located import plain
 from miharu.catalog.logsource import (
     Condition,
     FieldMapping,
     Form,
+    Join,
     Leftovers,
     LogSource,
     LookupStep,
@@ -58,6 +60,7 @@ __all__ = [
     "FieldMapping",
     "FieldTarget",
     "Form",
+    "Join",
     "Leftovers",
     "LogSource",
     "LookupStep",
@@ -78,5 +81,6 @@ __all__ = [
     "load_lookups",
     "load_sigma_mapping",
     "own_name",
+    "plain",
     "read_logsources",
 ]

@@ -11,7 +11,7 @@ from miharu.normalise.distinct import repeats
 
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4: Final = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"
-_INSIDE: Final = tuple(
+INSIDE: Final = tuple(
     ip_network(text)
     # RFC 1918, 6598, 1122, 3927, 4193, 4291
     for text in (
@@ -19,6 +19,7 @@ _INSIDE: Final = tuple(
         *("fc00::/7", "fe80::/10", "::1/128"),
     )
 )
+"""Networks that are not routed on the internet."""
 _MAC_DIGITS: Final = "^[0-9A-F]{12}$"
 
 
@@ -89,7 +90,7 @@ def _is_public(value: str) -> bool:
         address = ip_address(value)
     except ValueError:
         return False
-    return not any(address in network for network in _INSIDE)
+    return not any(address in network for network in INSIDE)
 
 
 def mac_expr(text: pl.Expr) -> pl.Expr:

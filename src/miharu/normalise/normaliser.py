@@ -45,7 +45,7 @@ from miharu.normalise.choices import Choices
 from miharu.normalise.distinct import evaluate
 from miharu.normalise.leftovers import encode, what_is_left
 from miharu.normalise.plan import Plan, Planner
-from miharu.normalise.shared_fields import with_shared_fields
+from miharu.normalise.shared_fields import Makers, with_shared_fields
 from miharu.normalise.tables import TIME_FORMATS
 from miharu.normalise.times import read_times
 
@@ -83,6 +83,9 @@ class Normaliser:
         tables = load_lookups() if lookups is None else lookups
         self._catalog = catalog
         self._makers = {source.id: _Maker(source, catalog, tables, timezone) for source in sources}
+        self._made_by = Makers(
+            {source.id: source.vendor for source in sources}, {source.id: source.product for source in sources}
+        )
 
     def run(self, fields: Sequence[Fields], created: datetime) -> pl.DataFrame:
         """Return the batch of all records of `fields`, sorted by `record.row`.
@@ -103,7 +106,7 @@ class Normaliser:
         batch = stack(made)
         if not batch.get_column(RECORD_ROW).is_sorted():
             batch = batch.sort(RECORD_ROW)
-        return _ordered(with_shared_fields(batch, self._catalog.version))
+        return _ordered(with_shared_fields(batch, self._catalog.version, self._made_by))
 
 
 class _Maker:
