@@ -123,9 +123,9 @@ def _leftovers(section: Section) -> Leftovers:
     inner = section.section("leftovers")
     if inner is None:
         return Leftovers("")
-    inner.only("prefix", "drop", "adopt")
+    inner.only("prefix", "drop", "adopt", "keep")
     inner.require("prefix")
-    return Leftovers(inner.text("prefix") or "", inner.texts("drop"), inner.flag("adopt"))
+    return Leftovers(inner.text("prefix") or "", inner.texts("drop"), inner.flag("adopt"), inner.texts("keep"))
 
 
 def _read_step(section: Section, check: Checker) -> ReadStep:

@@ -100,12 +100,14 @@ class LookupStep:
 class Leftovers:
     """What is read and not mapped is kept as `prefix.<field>` (as it is named where that is empty), but for `drop`.
 
-    `adopt`: a field whose own name is an ECS field and whose value fits its type goes there.
+    `adopt`: a field whose own name is an ECS field and whose value fits its type goes there. `keep`: what is kept
+    under the vendor's name though a `map` gives it to an ECS field too.
     """
 
     prefix: str
     drop: tuple[str, ...] = ()
     adopt: bool = False
+    keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,7 +265,7 @@ class Planner:
         for name in schema:
             if name in self._quiet or (name.startswith("record.") and not name.startswith(_SAID)):
                 continue
-            one = mapped.get(name, Remains(name))
+            one = Remains(name) if name in self._source.leftovers.keep else mapped.get(name, Remains(name))
             if "" not in one.targets:
                 found.append(one)
         return found

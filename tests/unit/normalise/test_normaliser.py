@@ -127,6 +127,15 @@ def test_what_does_not_fit_its_field_is_kept_among_the_leftovers(door: Normalise
     assert json.loads(str(found[1]["fields"])) == {"door.port": "https"}
 
 
+def test_what_is_to_be_kept_stays_under_its_own_name_too(tmp_path: Path) -> None:
+    keeping = DOOR.replace("drop: [secret]", "keep: [who, open]")
+    (found,) = events(
+        Normaliser(sources(tmp_path, keeping), FIELDS, "UTC", {"colours": {}}), frame(who=["bob"], lid=["7"])
+    )
+    assert found["user.name"] == "bob"
+    assert json.loads(str(found["fields"])) == {"door.who": "bob"}
+
+
 def test_leftovers_are_exact_json_without_nulls(door: Normaliser) -> None:
     odd = 'q"uo\\te\n\x01ü'
     found = events(
