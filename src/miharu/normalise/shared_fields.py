@@ -15,6 +15,7 @@ import polars as pl
 from miharu.normalise.addresses import ip_expr
 from miharu.normalise.flows import community_ids, direction
 from miharu.normalise.related import related
+from miharu.normalise.user_agents import user_agents
 
 # https://www.iana.org/assignments/protocol-numbers
 TRANSPORT_NUMBERS: Final[Mapping[str, str]] = {
@@ -70,7 +71,7 @@ class Makers:
 def with_shared_fields(batch: pl.DataFrame, version: str, makers: Makers | None = None) -> pl.DataFrame:
     """Add what can be derived from the columns of the batch; what is there already stays."""
     batch = batch.with_columns(*_events(batch, version), *_logs(batch), *_observers(batch, makers or Makers()))
-    batch = batch.with_columns(*_hosts(batch), *_ends(batch))
+    batch = batch.with_columns(*_hosts(batch), *_ends(batch), *user_agents(batch))
     batch = batch.with_columns(_network(batch))
     batch = batch.with_columns(_flows(batch))
     return batch.with_columns(related(batch))
