@@ -52,6 +52,7 @@ _LEVEL_WORDS: Final = frozenset(
     {
         *("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR"),
         *("CRITICAL", "CRIT", "FATAL", "ALERT", "EMERG", "PANIC", "SEVERE"),
+        *("DDEBUG", "SUBDEBUG", "SUPERDEBUG", "SUPERCRITICAL"),  # dnf
     }
 )
 _SEVERITIES: Final = 8
