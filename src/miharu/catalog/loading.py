@@ -14,6 +14,7 @@ from miharu.catalog.checking import Checker
 from miharu.catalog.fields import FieldCatalog, load_fields
 from miharu.catalog.located import Section, read_section
 from miharu.catalog.logsource import (
+    Condition,
     Form,
     Leftovers,
     LogSource,
@@ -109,14 +110,21 @@ def _recognition(section: Section, check: Checker) -> Recognition:
     inner = section.section("recognise")
     if inner is None:
         return Recognition(())
-    inner.only("container", "where")
+    inner.only("container", "where", "or")
     inner.require("container")
     containers = inner.texts("container")
     for name in containers:
         if name not in CONTAINERS:
             inner.fault_choice("container", name, CONTAINERS, f"one of {', '.join(CONTAINERS)}")
-    where = tuple(condition for item in inner.sections("where") for condition in check.condition(item))
-    return Recognition(containers, where)
+    others = list(inner.sections("or"))
+    for other in others:
+        other.only("where")
+        other.require("where")
+    return Recognition(containers, _where(inner, check), tuple(_where(other, check) for other in others))
+
+
+def _where(section: Section, check: Checker) -> tuple[Condition, ...]:
+    return tuple(condition for item in section.sections("where") for condition in check.condition(item))
 
 
 def _leftovers(section: Section) -> Leftovers:

@@ -24,10 +24,14 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """A record in one of `containers` belongs to the log source if all conditions of `where` hold."""
+    """A record in one of `containers` belongs to the log source if all conditions of `where` hold.
+
+    Or if all of one of the `others` do.
+    """
 
     containers: tuple[str, ...]
     where: tuple[Condition, ...] = ()
+    others: tuple[tuple[Condition, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

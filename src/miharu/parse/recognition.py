@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from miharu.catalog import TESTS, Condition, LogSource, apply_test
+from miharu.catalog import TESTS, Condition, LogSource, Recognition, apply_test
 
 _FEW: Final = 8
 """A column is tested once per distinct value if it has fewer than one in this many."""
@@ -62,7 +62,7 @@ def _owners(columns: _Columns, sources: Sequence[LogSource], total: int) -> pl.S
         if not source.recognise.where:
             hits = rows if rows is not None else pl.arange(0, total, dtype=pl.UInt32, eager=True)
             return owner.scatter(hits, number)
-        mask = _holds(columns, source.recognise.where)
+        mask = _any_holds(columns, source.recognise)
         if mask is None:
             continue
         hits = mask.arg_true() if rows is None else rows.filter(mask)
@@ -71,6 +71,15 @@ def _owners(columns: _Columns, sources: Sequence[LogSource], total: int) -> pl.S
         left = len(rows)
         columns.keep(~mask)
     return owner
+
+
+def _any_holds(columns: _Columns, recognition: Recognition) -> pl.Series | None:
+    """Return the rows in which one of the ways to be recognised holds, None where there are none."""
+    mask = _holds(columns, recognition.where)
+    for other in recognition.others:
+        found = _holds(columns, other)
+        mask = found if mask is None else mask if found is None else mask | found
+    return mask
 
 
 def _holds(columns: _Columns, where: Sequence[Condition]) -> pl.Series | None:
@@ -164,7 +173,8 @@ class _Columns:
 
 
 def _literals(sources: Sequence[LogSource], name: str) -> list[str]:
-    conditions = (one for source in sources for one in source.recognise.where)
+    ways = (way for source in sources for way in (source.recognise.where, *source.recognise.others))
+    conditions = (one for way in ways for one in way)
     return sorted({value for one in conditions if one.field == name and one.test in _LITERAL for value in one.values})
 
 

@@ -62,6 +62,16 @@ def faults(tmp_path: Path, *texts: str) -> list[tuple[int, str, str]]:
     return [(issue.line, issue.key, issue.hint) for issue in error.value.issues]
 
 
+def test_there_may_be_other_ways_to_be_recognised(tmp_path: Path) -> None:
+    other = "  or:\n    - where: [{field: record.path, contains: door.log}]\nread:"
+    (source,) = load(tmp_path, GOOD.replace("read:", other, 1))
+    assert source.recognise.others == ((Condition("record.path", "contains", ("door.log",)),),)
+    assert faults(tmp_path, GOOD.replace("read:", other.replace("where", "were"), 1)) == [
+        (12, "recognise.or[0].were", "did you mean 'where'?"),
+        (12, "recognise.or[0].where", ""),
+    ]
+
+
 def test_a_good_file_becomes_typed_parts(tmp_path: Path) -> None:
     (source,) = load(tmp_path, GOOD)
     assert source.id == "acme.door"

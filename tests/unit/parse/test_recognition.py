@@ -41,6 +41,13 @@ def test_each_test_claims_its_rows(condition: Condition, rows: list[int]) -> Non
     assert sorted(found.get("rest", []) + rows) == list(range(6))
 
 
+def test_another_way_to_be_recognised_is_enough() -> None:
+    door, two = Condition("m", "contains", ("door",)), Condition("m", "in", ("two",))
+    ways = Recognition(("line",), (door, Condition("n", "in", ("0",))), ((two,), (Condition("other", "in", ("x",)),)))
+    one = LogSource("it", "", "", "", "", "", 0, ways, Leftovers("x"))
+    assert claims([LINES], one, source("rest")) == {"it": [0, 4], "rest": [1, 2, 3, 5]}
+
+
 def test_sources_are_asked_in_order_and_all_conditions_must_hold() -> None:
     found = claims(
         [LINES],
