@@ -21,11 +21,19 @@ TIME_FORMATS: Final = (
     "iso8601",
     "syslog",
     "apache",
+    "ctime",
+    "rfc2822",
+    "us",
+    "eu",
+    "epoch",
     "epoch_s",
     "epoch_ms",
     "epoch_us",
     "epoch_ns",
     "filetime",
+    "webkit",
+    "cocoa",
+    "tai64n",
 )
 """Named formats; any text with `%` is a strftime format."""
 

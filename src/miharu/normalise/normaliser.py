@@ -42,14 +42,17 @@ from miharu.core.columns import (
     stack,
 )
 from miharu.normalise.choices import Choices
+from miharu.normalise.clocks import TimeNames
 from miharu.normalise.distinct import evaluate
 from miharu.normalise.leftovers import encode, what_is_left
 from miharu.normalise.plan import Plan, Planner
 from miharu.normalise.shared_fields import Makers, with_shared_fields
 from miharu.normalise.tables import TIME_FORMATS
 from miharu.normalise.times import read_times
+from miharu.normalise.wrong_clocks import with_clock_marks
 
 ZONES_TABLE: Final = "time_zones"
+MONTHS_TABLE: Final = "month_names"
 _SYSLOG_TIME: Final = TimeSpec(("timestamp",), ("syslog",), "timezone")
 _ENVELOPE_TIME: Final = TimeSpec((ENVELOPE_STAMP,), ("syslog",), ENVELOPE_ZONE)
 _BIG: Final = 1024
@@ -106,7 +109,8 @@ class Normaliser:
         batch = stack(made)
         if not batch.get_column(RECORD_ROW).is_sorted():
             batch = batch.sort(RECORD_ROW)
-        return _ordered(with_shared_fields(batch, self._catalog.version, self._made_by))
+        batch = with_shared_fields(batch, self._catalog.version, self._made_by)
+        return _ordered(with_clock_marks(batch))
 
 
 class _Maker:
@@ -118,7 +122,7 @@ class _Maker:
         self._planner = Planner(source, catalog, lookups)
         self._plans: OrderedDict[frozenset[tuple[str, pl.DataType]], Plan] = OrderedDict()
         self._timezone = timezone
-        self._zones = lookups.get(ZONES_TABLE, {})
+        self._names = TimeNames(lookups.get(ZONES_TABLE, {}), lookups.get(MONTHS_TABLE, {}))
 
     def events(self, frame: pl.DataFrame, created: datetime) -> pl.DataFrame:
         """Return one event per row, unsorted columns, `record.row` kept."""
@@ -161,7 +165,7 @@ class _Maker:
 
     def _dated_by_envelope(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
         """Return the frame with the time of the envelope around each record as its reference, where it tells one."""
-        read, told = read_times(frame, _ENVELOPE_TIME, TIME_FORMATS, self._timezone, self._zones)
+        read, told = read_times(frame, _ENVELOPE_TIME, TIME_FORMATS, self._timezone, self._names)
         reference = read.fill_null(frame.get_column(RECORD_REFERENCE)).alias(RECORD_REFERENCE)
         return frame.with_columns(reference), told
 
@@ -174,7 +178,7 @@ class _Maker:
         told: dict[str, pl.Series] = {}
         for spec in specs:
             if time.null_count():
-                read, by_field = read_times(frame, spec, TIME_FORMATS, self._timezone, self._zones)
+                read, by_field = read_times(frame, spec, TIME_FORMATS, self._timezone, self._names)
                 time = read if time.null_count() == len(time) else time.fill_null(read)
                 told = {**by_field, **told}
         return time.fill_null(frame.get_column(RECORD_REFERENCE)).alias(TIMESTAMP), told

@@ -7,15 +7,11 @@ from typing import Final
 
 from miharu.normalise import conversions as c
 from miharu.normalise.addresses import first_client_expr, ip_expr, mac_expr
+from miharu.normalise.clocks import TimeFormat
 from miharu.normalise.conversions import Conversion
-from miharu.normalise.times import (
-    TimeFormat,
-    epoch,
-    read_apache,
-    read_filetime,
-    read_iso8601,
-    read_syslog_stamp,
-)
+from miharu.normalise.counted_times import epoch, read_cocoa, read_epoch, read_filetime, read_tai64n, read_webkit
+from miharu.normalise.times import read_apache, read_iso8601, read_syslog_stamp
+from miharu.normalise.written_times import read_ctime, read_eu, read_rfc2822, read_us
 
 CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "account_domain": c.account_domain,
@@ -69,9 +65,17 @@ TIME_FORMATS: Final[Mapping[str, TimeFormat]] = {
     "iso8601": read_iso8601,
     "syslog": read_syslog_stamp,
     "apache": read_apache,
+    "ctime": read_ctime,
+    "rfc2822": read_rfc2822,
+    "us": read_us,
+    "eu": read_eu,
+    "epoch": read_epoch,
     "epoch_s": epoch(1),
     "epoch_ms": epoch(10**3),
     "epoch_us": epoch(10**6),
     "epoch_ns": epoch(10**9),
     "filetime": read_filetime,
+    "webkit": read_webkit,
+    "cocoa": read_cocoa,
+    "tai64n": read_tai64n,
 }

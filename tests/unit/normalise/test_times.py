@@ -8,10 +8,13 @@ import pytest
 from miharu.catalog import TimeSpec, load_lookups
 from miharu.core.columns import UTC_MICROS
 from miharu.normalise import TIME_FORMATS
-from miharu.normalise.times import read_times, zone_minutes
+from miharu.normalise.clocks import TimeNames, zone_minutes
+from miharu.normalise.times import read_times
 
 REFERENCE = datetime(2025, 6, 15, 12, tzinfo=UTC)
-ZONES = load_lookups()["time_zones"]
+LOOKUPS = load_lookups()
+ZONES = LOOKUPS["time_zones"]
+NAMES = TimeNames(ZONES, LOOKUPS["month_names"])
 
 
 def read(
@@ -24,7 +27,7 @@ def read(
     columns = {"t": pl.Series(texts), "record.reference": pl.Series([reference] * len(texts), dtype=UTC_MICROS)}
     if zone is not None:
         columns["z"] = pl.Series(zone)
-    times, told = read_times(pl.DataFrame(columns), TimeSpec(("t",), formats, "z"), TIME_FORMATS, timezone, ZONES)
+    times, told = read_times(pl.DataFrame(columns), TimeSpec(("t",), formats, "z"), TIME_FORMATS, timezone, NAMES)
     assert times.dtype == UTC_MICROS
     assert told["t"].to_list() == times.is_not_null().to_list()
     return times.to_list()
@@ -89,7 +92,7 @@ def test_rows_with_references_of_different_years() -> None:
         {"t": ["Jun 14 08:15:02"] * 2, "record.reference": [at(2019, 7, 1), at(2022, 7, 1)]},
         schema={"t": pl.String, "record.reference": UTC_MICROS},
     )
-    times, _ = read_times(frame, TimeSpec(("t",), ("syslog",)), TIME_FORMATS, "UTC", ZONES)
+    times, _ = read_times(frame, TimeSpec(("t",), ("syslog",)), TIME_FORMATS, "UTC", NAMES)
     assert times.dt.year().to_list() == [2019, 2022]
 
 
