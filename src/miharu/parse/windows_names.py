@@ -25,6 +25,24 @@ Dialect: TypeAlias = Literal["event", "winlogbeat", "wazuh", "nxlog", "flat"]
 DATA: Final = "EventData.Data"
 """All unnamed `<Data>` of an event, one a line; each also stands alone as `EventData.param1`…"""
 
+SYSMON_DATA: Final = (
+    *("RuleName", "UtcTime", "CreationUtcTime", "PreviousCreationUtcTime", "EventType", "State", "Version"),
+    *("ProcessGuid", "ProcessId", "Image", "FileVersion", "Description", "Product", "Company", "OriginalFileName"),
+    *("CommandLine", "CurrentDirectory", "User", "LogonGuid", "LogonId", "TerminalSessionId", "IntegrityLevel"),
+    *("Hashes", "Hash", "ParentProcessGuid", "ParentProcessId", "ParentImage", "ParentCommandLine", "ParentUser"),
+    *("ImageLoaded", "Signed", "Signature", "SignatureStatus", "TargetFilename", "Contents", "TargetObject"),
+    *("Details", "NewName", "Configuration", "ConfigurationFileHash", "PipeName", "Protocol", "Initiated"),
+    *("SourceIsIpv6", "SourceIp", "SourceHostname", "SourcePort", "SourcePortName", "DestinationIsIpv6"),
+    *("DestinationIp", "DestinationHostname", "DestinationPort", "DestinationPortName", "SourceProcessGuid"),
+    *("SourceProcessGUID", "SourceProcessId", "SourceThreadId", "SourceImage", "SourceUser", "TargetProcessGuid"),
+    *("TargetProcessGUID", "TargetProcessId", "TargetImage", "TargetUser", "NewThreadId", "StartAddress"),
+    *("StartModule", "StartFunction", "GrantedAccess", "CallTrace", "Device", "EventNamespace", "Name", "Query"),
+    *("Operation", "Type", "Destination", "Consumer", "Filter", "QueryName", "QueryStatus", "QueryResults"),
+    *("IsExecutable", "Archived", "Session", "ClientInfo", "ID"),
+)
+"""Names of Sysmon's event data, which are also the labels of its texts.
+https://learn.microsoft.com/sysinternals/downloads/sysmon"""
+
 _SYSTEM: Final[Mapping[str, str]] = {
     "Provider.Name": "System.Provider",
     "Provider.Guid": "System.ProviderGuid",
