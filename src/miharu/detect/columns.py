@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ import polars as pl
 from miharu.core.columns import LEFTOVERS
 
 Rows = npt.NDArray[np.uint32]
+
+_ESCAPED: Final = r'["\\\x00-\x1f]'
+"""What JSON does not write as it is."""
 
 
 Search: TypeAlias = Callable[[pl.Series, Collection[str]], npt.NDArray[Any]]
@@ -120,8 +123,7 @@ def _as_texts(column: pl.Series) -> TextColumn | None:
     if dtype == pl.String:
         return TextColumn(column)
     if isinstance(dtype, pl.List | pl.Array):
-        listed = [None if not value else _list_text(value) for value in column.to_list()]
-        texts = pl.Series(listed, dtype=pl.String)
+        texts = _texts_of_lists(column)
         return TextColumn(texts, lists=True) if texts.null_count() < len(texts) else None
     if isinstance(dtype, pl.Datetime):
         return TextColumn(column.dt.to_string("iso:strict"))
@@ -131,6 +133,22 @@ def _as_texts(column: pl.Series) -> TextColumn | None:
         told = [None if value is None else text_of(value) for value in column.to_list()]
         return TextColumn(pl.Series(told, dtype=pl.String))
     return TextColumn(column.cast(pl.String))
+
+
+def _texts_of_lists(column: pl.Series) -> pl.Series:
+    """Return JSON lists of texts, null for an empty list; texts without what JSON escapes are just joined."""
+    if column.dtype != pl.List(pl.String):
+        told = [None if not value else _list_text(value) for value in column.to_list()]
+        return pl.Series(told, dtype=pl.String)
+    kept = column.list.drop_nulls()
+    joined = kept.list.join('","').alias("joined")
+    empty = column.list.len() == 0
+    texts = pl.select(pl.format('["{}"]', joined)).to_series()
+    # Of a list without any text that is not null nothing is left but its brackets.
+    odd = kept.list.join("").str.contains(_ESCAPED) | (joined == "")
+    texts = texts.set(empty.fill_null(value=False), None)
+    rows = (odd & ~empty).arg_true()
+    return texts.scatter(rows, [_list_text(value) for value in column[rows].to_list()]) if len(rows) else texts
 
 
 def _decoded(value: bytes | None) -> str | None:

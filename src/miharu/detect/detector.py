@@ -11,11 +11,12 @@ import numpy as np
 import polars as pl
 
 from miharu.detect.columns import BatchColumns
+from miharu.detect.eventvalues import EventValues
 from miharu.detect.explaining import Explainer, Explanation
 from miharu.detect.findings import FindingWriter, no_findings
 from miharu.detect.grouping import Group, Hits, RowVerdict
 from miharu.detect.hashing import Hasher, Mask, RowKeys, random_words
-from miharu.detect.keywords import EventValues, KeywordSearch, RawTexts, Scanners
+from miharu.detect.keywords import KeywordSearch, RawTexts, Scanners
 from miharu.detect.leftovers import NameSearch
 from miharu.detect.model import RuleSet
 from miharu.detect.nearest import NearMisses, WhyNot
@@ -177,9 +178,8 @@ class Detector:
         found: dict[int, frozenset[int]] = {}
         for route in sorted(searched):
             search = self._searches[route]
-            for row, candidates in search.candidates(raw, rows_of[route]).items():
-                if held := search.decide(row, candidates, values):
-                    found[row] = found.get(row, frozenset()) | held
+            for row, held in search.decide_all(search.candidates(raw, rows_of[route]), values).items():
+                found[row] = found.get(row, frozenset()) | held
         return found
 
     def _group(self, routes: Routes) -> Group:

@@ -15,8 +15,8 @@ import orjson
 import polars as pl
 
 from miharu.detect.columns import BatchColumns
+from miharu.detect.eventvalues import EventValues
 from miharu.detect.judging import TIME_OPS, Judge, text_holds
-from miharu.detect.keywords import EventValues
 from miharu.detect.matching import FieldMatcher
 from miharu.detect.model import (
     KEYWORDS,

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import polars as pl
 
-from miharu.core.columns import EVENT_ORIGINAL, LEFTOVERS
-from miharu.detect.columns import BatchColumns, Rows, text_of
+from miharu.core.columns import EVENT_ORIGINAL
+from miharu.detect.columns import Rows
 from miharu.detect.engines import literal_of
+from miharu.detect.eventvalues import EventValues
 from miharu.detect.judging import Judge
 from miharu.detect.model import Predicate, ValueTest
 from miharu.detect.rawscan import RawColumn, RawScanner
@@ -30,10 +30,11 @@ _RUN: Final = re.compile(r"[a-z0-9 ._:;,()@#$%*=!?\[\]{}|~^-]+", re.ASCII)
 _SPELLING: Final = ("\\u00", "&#")
 _SPELLED: Final = re.compile(rb"\\u00(3[0-9]|[46][1-9a-f]|[57][0-9a])|&#(x[0-9a-f]+|[0-9]+);", re.IGNORECASE)
 """A letter or digit spelled by number in JSON or XML."""
-_SKIPPED: Final = ("record.", "event.id", "event.created", "event.ingested", "event.dataset", "log.", "@timestamp")
 
 _BEGINNING: Final = re.compile(r"[:;,()@#$%=!?\[\]{}|~^_]+")
 _SCANNERS: Final = 200
+_TOGETHER: Final = 24
+"""So many rows or more are decided in one pass over the columns."""
 _SHORTEST: Final = 6
 _PART: Final = 0.3
 _PIECE: Final = 4
@@ -46,9 +47,22 @@ Candidates = Mapping[int, frozenset[int]]
 
 @dataclass(frozen=True, slots=True)
 class _Keyword:
+    """`run`: the longest part of `literal` that no format escapes."""
+
     test: ValueTest
-    verbatim: bool
-    """Whether no format escapes any of its characters."""
+    literal: str
+    run: str
+
+    @property
+    def verbatim(self) -> bool:
+        """Return whether no format escapes any of its characters."""
+        return bool(self.run) and self.run == self.literal and self.test.op == "contains"
+
+    @property
+    def plain(self) -> bool:
+        """Return whether it only has to stand somewhere, in letters of ASCII."""
+        wanted = self.test.value
+        return self.test.op == "contains" and not self.test.cased and wanted.isascii() and "\0" not in wanted
 
 
 class KeywordSearch:
@@ -61,7 +75,7 @@ class KeywordSearch:
         for number, predicate in predicates.items():
             literal = literal_of(predicate.test)
             run = max(_RUN.findall(literal), key=len, default="") if literal.isascii() else ""
-            self._keywords[number] = _Keyword(predicate.test, bool(run) and run == literal)
+            self._keywords[number] = _Keyword(predicate.test, literal, run)
             (runs.setdefault(run, []) if run else unscanned).append(number)
         self._unscanned = frozenset(unscanned)
         self._fragments = {
@@ -86,12 +100,35 @@ class KeywordSearch:
         found.update(dict.fromkeys(rows[np.isin(rows, raw.unsure)].tolist() if raw.unsure else (), every))
         return found
 
+    def decide_all(self, candidates: Candidates, values: EventValues) -> Candidates:
+        """Return which of the candidates hold; rows without any are left out."""
+        rows_of: dict[int, list[int]] = {}
+        for row, numbers in candidates.items():
+            for number in numbers:
+                rows_of.setdefault(number, []).append(row)
+        together = {n: rows for n, rows in rows_of.items() if len(rows) >= _TOGETHER and self._keywords[n].plain}
+        found: dict[int, frozenset[int]] = {}
+        left = {row: numbers - together.keys() for row, numbers in candidates.items() if not numbers <= together.keys()}
+        table = values.table({row for rows in together.values() for row in rows})
+        for number, rows in together.items():
+            keyword = self._keywords[number]
+            held, unsure = table.holding(keyword.literal, keyword.run, rows)
+            for place, here in ((found, held), (left, unsure)):
+                for row in here:
+                    place[row] = place.get(row, frozenset()) | {number}
+        for row, numbers in left.items():
+            if held_here := self.decide(row, numbers, values):
+                found[row] = found.get(row, frozenset()) | held_here
+        return found
+
     def decide(self, row: int, candidates: frozenset[int], values: EventValues) -> frozenset[int]:
         """Return which of the candidates hold for a row."""
         raw = values.raw(row)
         holding = {number for number in candidates if self._judge.holds(self._keywords[number].test, raw)}
         # What no format escapes stands in the raw text as it is, or nowhere.
         open_ = {number for number in candidates - holding if not raw or not self._keywords[number].verbatim}
+        if open_ and values.spelled_out(row):
+            open_ = {number for number in open_ if self._keywords[number].test.op != "contains"}
         if open_:
             told = values.columns(row)
             holding |= {number for number in open_ if self._judge.holds(self._keywords[number].test, told)}
@@ -181,42 +218,6 @@ class Scanners:
         return self._scanners[wanted]
 
 
-class EventValues:
-    """Every value of an event, for a few rows of a batch."""
-
-    def __init__(self, batch: pl.DataFrame, columns: BatchColumns) -> None:
-        self._batch = batch
-        self._columns = columns
-
-    def raw(self, row: int) -> list[str]:
-        """Return the raw text, or the leaves of it if it is JSON."""
-        if EVENT_ORIGINAL not in self._batch.columns:
-            return []
-        original = self._batch.get_column(EVENT_ORIGINAL)[row]
-        if original is None:
-            return []
-        data: bytes = original if isinstance(original, bytes) else original.encode()
-        if data.lstrip()[:1] in {b"{", b"["}:
-            try:
-                return list(_leaves(orjson.loads(data)))
-            except orjson.JSONDecodeError:
-                pass
-        return [data.decode("utf-8", "replace")]
-
-    def columns(self, row: int) -> list[str]:
-        """Return the texts of all columns and leftovers."""
-        found: list[str] = []
-        for name in self._batch.columns:
-            if name == EVENT_ORIGINAL or name.startswith(_SKIPPED):
-                continue
-            column = self._columns.whole(name)
-            text = column.texts[row] if column is not None else None
-            if column is None or text is None:
-                continue
-            found += _leaves(orjson.loads(text)) if column.lists or name == LEFTOVERS else [text]
-        return found
-
-
 def _covering(runs: Sequence[str]) -> dict[str, list[str]]:
     """Return fewer texts of which every run holds one, with the runs: a scan takes longer the more it looks for.
 
@@ -236,17 +237,6 @@ def _covering(runs: Sequence[str]) -> dict[str, list[str]]:
             for run in shared:
                 del left[run]
     return found | {run: [run] for run in left}
-
-
-def _leaves(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from _leaves(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _leaves(inner)
-    elif value is not None:
-        yield text_of(value)
 
 
 def shared_pieces(texts: frozenset[str], avoided: frozenset[str] = frozenset()) -> frozenset[str]:

@@ -17,11 +17,11 @@ import polars as pl
 from miharu.core.columns import EVENT_ID
 from miharu.detect.columns import BatchColumns, Rows
 from miharu.detect.editing import Change, edited, keyword_changes
+from miharu.detect.eventvalues import EventValues
 from miharu.detect.explaining import Explainer, Explanation
 from miharu.detect.flipping import Flips, Turning
 from miharu.detect.hashing import distinct_rows
 from miharu.detect.judging import Judge
-from miharu.detect.keywords import EventValues
 from miharu.detect.matching import FieldMatcher
 from miharu.detect.model import KEYWORDS, Rule, RuleSet, Variant
 from miharu.detect.routing import Router

@@ -6,7 +6,13 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from miharu.detect.columns import BatchColumns
+from miharu.detect.eventvalues import EventValues
+from miharu.detect.keywords import KeywordSearch
+from miharu.detect.model import KEYWORDS, Predicate, ValueTest
 from miharu.detect.rawscan import RawColumn, RawScanner
 from tests.unit.detect.rulecraft import one_of
 
@@ -67,6 +73,41 @@ def test_keywords_and_fields_together() -> None:
     from tests.unit.detect.rulecraft import holding  # noqa: PLC0415
 
     assert holding(detection, events) == [0]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                ["it's here", "IT'S", 'a "" b', "x&apos;y", '{"m": "it\'s"}', "", "\u212aelvin's", "plain", "c:\\\\tmp"]
+            ),
+            st.sampled_from([None, "it's", "IT'S there", "\u017f's", "plain's"]),
+            st.sampled_from([None, ["it's", "b"], [None], ["IT'S"], []]),
+            st.sampled_from([None, '{"a":"it\'s"}', '{"it\'s":"a"}']),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_many_rows_at_once_are_decided_as_one_by_one(rows: list[tuple[Any, ...]]) -> None:
+    events = [
+        {"event.original": raw.encode(), "message": text, "tags": listed, "fields": left}
+        for raw, text, listed, left in rows
+    ]
+    schema = {"event.original": pl.Binary, "message": pl.String, "tags": pl.List(pl.String), "fields": pl.String}
+    batch = pl.DataFrame(events * 30, schema=schema)
+    for keyword in ("it's", "'s", "plain", "kelvin's"):
+        test = ValueTest("contains", keyword)
+        search = KeywordSearch({7: Predicate(KEYWORDS, test)})
+        values = EventValues(batch, BatchColumns(batch))
+        every = {row: frozenset({7}) for row in range(len(batch))}
+        alone = {row: held for row in every if (held := search.decide(row, frozenset({7}), values))}
+        assert search.decide_all(every, values) == alone
+
+
+def test_an_anchored_keyword_looks_in_every_value() -> None:
+    events = [{"event.original": b"x begin", "message": "begin"}, {"event.original": b"x begin", "message": "x"}]
+    assert one_of({"|re": "^begin"}, events) == [0]
 
 
 def test_texts_that_are_not_utf8() -> None:
