@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from miharu.catalog import LogSource, Sample, load_fields, load_logsources
-from miharu.core.columns import LEFTOVERS, RECORD_SCHEMA
+from miharu.core.columns import LEFTOVERS, RECORD_HEADER, RECORD_SCHEMA
 from miharu.normalise import Normaliser
 from miharu.parse import Parser
 
@@ -48,7 +48,8 @@ def event_of(sample: Sample) -> dict[str, object]:
 def records_of(sample: Sample) -> pl.DataFrame:
     raw = sample.record.rstrip("\n").encode()
     row = [[0], ["0" * 32], [raw], [0], ["sample.log"], [sample.reference or REFERENCE]]
-    return pl.DataFrame(dict(zip(RECORD_SCHEMA, row, strict=True)), schema=RECORD_SCHEMA)
+    frame = pl.DataFrame(dict(zip(RECORD_SCHEMA, row, strict=True)), schema=RECORD_SCHEMA)
+    return frame.with_columns(pl.lit(sample.header).alias(RECORD_HEADER)) if sample.header else frame
 
 
 def plain(batch: pl.DataFrame) -> dict[str, object]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 from polars.exceptions import ComputeError
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
@@ -86,6 +88,13 @@ class Checker:
             self._regex(place, name, pattern)
             found.append(Form(name if place is not section else "", pattern))
         return tuple(found)
+
+    def byte_pattern(self, section: Section, key: str, pattern: str) -> None:
+        """Check a regular expression of RE2, which tells lines."""
+        try:
+            pc.match_substring_regex(pa.scalar(b"", pa.large_binary()), pattern)
+        except pa.ArrowInvalid as error:
+            section.fault(key, repr(pattern), "a regular expression of RE2", str(error))
 
     def maps(self, section: Section) -> tuple[FieldMapping, ...]:
         """Return the mappings at `map`."""

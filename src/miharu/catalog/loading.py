@@ -16,6 +16,7 @@ from miharu.catalog.located import Section, read_section
 from miharu.catalog.logsource import (
     Condition,
     Form,
+    Join,
     Leftovers,
     LogSource,
     LookupStep,
@@ -38,6 +39,7 @@ KEYS: Final = (
     "page",
     "priority",
     "recognise",
+    "joins",
     "read",
     "time",
     "map",
@@ -47,6 +49,7 @@ KEYS: Final = (
     "leftovers",
     "tests",
 )
+JOIN_KEYS: Final = ("start", "continues", "quotes", "leads", "next", "first")
 _FORMATS: Final = ("lines", "json", "evtx")
 _PRIORITY: Final = 50
 
@@ -103,6 +106,7 @@ def _logsource(section: Section, check: Checker) -> LogSource:
         when=tuple(_when(item, check) for item in section.sections("when")),
         lookup=tuple(_lookup(item, check) for item in section.sections("lookup")),
         tests=tuple(_sample(item, check) for item in section.sections("tests")),
+        joins=tuple(_join(item, check) for item in section.sections("joins")),
     )
 
 
@@ -125,6 +129,18 @@ def _recognition(section: Section, check: Checker) -> Recognition:
 
 def _where(section: Section, check: Checker) -> tuple[Condition, ...]:
     return tuple(condition for item in section.sections("where") for condition in check.condition(item))
+
+
+def _join(section: Section, check: Checker) -> Join:
+    section.only(*JOIN_KEYS)
+    section.require("start")
+    parts = {name: section.text(name) or "" for name in section.names()}
+    for name, pattern in parts.items():
+        if name != "quotes":
+            check.byte_pattern(section, name, pattern)
+        elif len(pattern) != 1 or not pattern.isascii():
+            section.fault(name, repr(pattern), "one character")
+    return Join(*(parts.get(name, "") for name in JOIN_KEYS))
 
 
 def _leftovers(section: Section) -> Leftovers:
@@ -188,7 +204,7 @@ def _lookup(section: Section, check: Checker) -> LookupStep:
 
 
 def _sample(section: Section, check: Checker) -> Sample:
-    section.only("record", "expect", "refuse", "format", "reference")
+    section.only("record", "expect", "refuse", "format", "reference", "header")
     section.require("record")
     kind = section.text("format", "lines") or "lines"
     if kind not in _FORMATS:
@@ -208,6 +224,7 @@ def _sample(section: Section, check: Checker) -> Sample:
         expect=expect if isinstance(expect, dict) else None,
         refuse=section.flag("refuse"),
         reference=_instant(section),
+        header=(section.text("header") or "").rstrip("\n"),
     )
 
 

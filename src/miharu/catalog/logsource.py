@@ -60,6 +60,24 @@ class ReadStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Join:
+    """How records of several lines are told in files: regular expressions (RE2, over the bytes of a line).
+
+    A line with `start` begins a record. The lines behind it go on with it: those with `continues` in unbroken
+    succession; without it all that begin no other record; with `quotes` those up to where an open quote is closed.
+    A line with `leads` begins a record too, and a line with `start` right behind it goes on with it. With `next`, a
+    line begins a record only before a line with that. `first`: only in files whose first line has it.
+    """
+
+    start: str
+    continues: str = ""
+    quotes: str = ""
+    leads: str = ""
+    next: str = ""
+    first: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TimeSpec:
     """The first of `fields` that one of `formats` can read is the event's time; `zone` names a field with its zone."""
 
@@ -116,7 +134,10 @@ class Leftovers:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A record and the complete event it must give (without ids, origin and raw text), or `refuse`."""
+    """A record and the complete event it must give (without ids, origin and raw text), or `refuse`.
+
+    `header`: the lines that stand before it in its file and name the columns.
+    """
 
     record: str
     line: int
@@ -124,6 +145,7 @@ class Sample:
     expect: Mapping[str, Value] | None = None
     refuse: bool = False
     reference: datetime | None = None
+    header: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +168,4 @@ class LogSource:
     when: tuple[When, ...] = ()
     lookup: tuple[LookupStep, ...] = ()
     tests: tuple[Sample, ...] = ()
+    joins: tuple[Join, ...] = ()

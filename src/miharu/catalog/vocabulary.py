@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-CONTAINERS: Final = ("line", "syslog", "json", "windows", "keyvalue")
+CONTAINERS: Final = ("line", "syslog", "json", "windows", "delimited", "keyvalue")
 """How a record is wrapped."""
 
 TESTS: Final = ("equals", "in", "starts", "ends", "contains", "matches", "exists")
@@ -46,6 +46,8 @@ CONVERSIONS: Final = (
     "boolean",
     "decimal",
     "dirname",
+    "dn_domain",
+    "dn_name",
     "duration_clock",
     "duration_ms",
     "duration_s",
@@ -125,6 +127,7 @@ CONTAINER_MAP: Final[dict[str, dict[str, str | tuple[str, ...]]]] = {
         "Rendering.Opcode": "winlog.opcode",
         "Message": "message",
     },
+    "delimited": {},
     "keyvalue": {},
 }
 """What every log source in a container maps without saying so; its own `map` or `leftovers.drop` wins."""
@@ -142,6 +145,7 @@ CONTAINER_FIELDS: Final[dict[str, tuple[str, ...]]] = {
         "SeverityValue",
         "EventTypeOrignal",
     ),
+    "delimited": ("message", "directive", "datetime"),
     "keyvalue": ("message",),
 }
 """Fields of a container that are never left over: the record itself holds them."""

@@ -21,6 +21,9 @@ RECORD_OFFSET: Final = "record.offset"
 RECORD_PATH: Final = "record.path"
 RECORD_REFERENCE: Final = "record.reference"
 
+RECORD_HEADER: Final = "record.header"
+"""Only in frames of records of a text that has any: the lines before a record that name the columns (text)."""
+
 UTC_MICROS: Final = pl.Datetime("us", "UTC")
 
 RECORD_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 from pydantic_settings import (
@@ -31,6 +31,9 @@ class Settings(BaseSettings):
 
     data: Path = Field(default_factory=default_data_dir, description="Folder of the store and of the state.")
     timezone: str = Field("UTC", description="Time zone of stamps that name none (an IANA name).")
+    date_order: Literal["auto", "day_first", "month_first"] = Field(
+        "auto", description="How `5/6/2025` is read in exports of Event Viewer: auto, day_first or month_first."
+    )
     partition: str = Field("month", pattern="^(month|day)$", description="How the store cuts time: month or day.")
     batch_rows: int = Field(16_384, ge=1, le=1_000_000, description="Records read, judged and stored at once.")
     max_record_bytes: int = Field(

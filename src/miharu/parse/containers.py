@@ -13,12 +13,15 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from miharu.core.chunk import Format
-from miharu.core.columns import empty_rejects
+from miharu.core.columns import RECORD_HEADER, empty_rejects
+from miharu.parse.delimited import read_delimited
 from miharu.parse.json_shapes import read_json
 from miharu.parse.pairs import LOOKS_LIKE_PAIRS, read_pairs
 from miharu.parse.syslog import read_syslog
 from miharu.parse.text import TEXT
+from miharu.parse.windows_dates import DateOrder
 from miharu.parse.windows_shapes import flatten_windows
+from miharu.parse.windows_text import read_windows_text
 from miharu.parse.windows_xml import read_windows_xml
 
 JSON_OBJECT: Final = r'^\s*\{\s*["}]'
@@ -101,6 +104,20 @@ def open_windows_xml(records: pl.DataFrame, timezone: str) -> Opened:
     """Open Windows events in XML."""
     windows, rejects = read_windows_xml(records.drop(TEXT), timezone)
     return Opened({"windows": windows}, rejects)
+
+
+def open_delimited(records: pl.DataFrame, _timezone: str) -> Opened:
+    """Open lines under a header that names their columns; those it does not fit are the rest."""
+    if RECORD_HEADER not in records.columns or records.get_column(RECORD_HEADER).null_count() == records.height:
+        return Opened(rest=records)
+    frames, rest = read_delimited(records)
+    return Opened({"delimited": frames}, rest=records.filter(rest))
+
+
+def open_windows_text(records: pl.DataFrame, timezone: str, order: DateOrder = "auto") -> Opened:
+    """Open Windows events in words; those that only look so are the rest."""
+    windows, rest = read_windows_text(records, timezone, order)
+    return Opened({"windows": windows}, rest=rest)
 
 
 def open_syslog(records: pl.DataFrame, _timezone: str) -> Opened:

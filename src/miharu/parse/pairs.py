@@ -38,7 +38,7 @@ def read_pairs(text: pl.Series, prefix: str = "") -> list[pl.Series]:
     return spread(pairs, len(text))
 
 
-def _safe(name: str) -> str:
+def safe(name: str) -> str:
     """Return a sender's name for a column; those that begin with `record.` are the house's own."""
     return f"sent.{name}" if name.startswith("record.") else name
 
@@ -57,7 +57,7 @@ def spread(pairs: pl.DataFrame, height: int) -> list[pl.Series]:
 
 
 def _column(part: pl.DataFrame, height: int) -> pl.Series:
-    name = _safe(str(part.item(0, "key")))
+    name = safe(str(part.item(0, "key")))
     if part.height == height and part.get_column("row").n_unique() == height:
         return part.get_column("value").alias(name)
     once = part.unique("row", keep="first", maintain_order=True)

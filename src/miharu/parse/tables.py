@@ -10,18 +10,23 @@ from miharu.parse.containers import (
     is_json_object,
     is_pairs,
     is_windows_xml,
+    open_delimited,
     open_json,
     open_line,
     open_pairs,
     open_syslog,
+    open_windows_text,
     open_windows_xml,
 )
 from miharu.parse.readers import Reader, read_json_text, read_keyvalue, read_path, read_regex
+from miharu.parse.windows_forms import looks_like_windows_text
 
 CONTAINERS: Final[tuple[Container, ...]] = (
     Container("evtx", None, open_json, formats=("evtx",)),
     Container("json", is_json_object, open_json),
     Container("windows_xml", is_windows_xml, open_windows_xml),
+    Container("windows_text", looks_like_windows_text, open_windows_text),
+    Container("delimited", None, open_delimited, formats=("lines",)),
     Container("syslog", None, open_syslog),
     Container("keyvalue", is_pairs, open_pairs),
     Container("line", None, open_line),

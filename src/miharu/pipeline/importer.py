@@ -53,7 +53,8 @@ class Importer:
         began = time.monotonic()
         self._progress = progress or Silent()
         with one_at_a_time(self._settings.data), rare_collections():
-            found = look(paths, self._progress, Limits(record=self._settings.max_record_bytes))
+            limits = Limits(record=self._settings.max_record_bytes)
+            found = look(paths, self._progress, limits, self._reader.joins)
             blocked = self._replay(found)
             surveyed = plan(found, self._lake.state)
             self._read([each.work for each in surveyed if each.work is not None and each.file_key not in blocked])
@@ -70,7 +71,7 @@ class Importer:
         """Bring pending batches to their end; return the keys of files that wait for a file that is missing."""
         blocked: set[str] = set()
         with self._runway.settling():
-            for replay in replays(self._lake.state, found):
+            for replay in replays(self._lake.state, found, self._reader.joins):
                 if replay.spans is None:
                     blocked.update(segment.file_key for segment in replay.batch.segments)
                     self._report.problems.append(

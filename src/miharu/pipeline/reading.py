@@ -13,8 +13,9 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
+from miharu.catalog import Join
 from miharu.core.chunk import Chunk, Fields, Format
-from miharu.core.columns import LOG_OFFSET, LOG_PATH, RECORD_ROW, REJECT_SCHEMA, empty_rejects
+from miharu.core.columns import LOG_OFFSET, LOG_PATH, RECORD_ROW, REJECT_SCHEMA, empty_rejects, stack
 from miharu.normalise import Normaliser
 from miharu.parse import Parser
 
@@ -46,6 +47,11 @@ class Reader:
         self._parser = parser
         self._normaliser = normaliser
 
+    @property
+    def joins(self) -> Sequence[Join]:
+        """Return how the log sources' lines are joined to records."""
+        return self._parser.joins
+
     def read(self, chunks: Sequence[Chunk], created: datetime) -> ReadBatch:
         """Read chunks of any files and formats, in their order; `created` is when we saw them."""
         fields: list[Fields] = []
@@ -58,7 +64,7 @@ class Reader:
             rejects.append(_renumber(chunk.rejects, row))
             bounds.append(row + chunk.records.height + chunk.rejects.height)
         for chunk_format, frames in by_format.items():
-            parsed = self._parser.read(chunk_format, pl.concat(frames))
+            parsed = self._parser.read(chunk_format, stack(frames))
             fields.extend(parsed.fields)
             rejects.append(parsed.rejects)
         return ReadBatch(self._normaliser.run(fields, created), _stack_rejects(rejects), bounds)
@@ -76,7 +82,7 @@ def join(chunks: Sequence[Chunk]) -> Chunk:
         rejects.append(_renumber(chunk.rejects, row))
         row += chunk.records.height + chunk.rejects.height
     first, last = chunks[0], chunks[-1]
-    return Chunk(first.path, first.format, first.begin, last.end, pl.concat(records), pl.concat(rejects))
+    return Chunk(first.path, first.format, first.begin, last.end, stack(records), pl.concat(rejects))
 
 
 def _renumber(frame: pl.DataFrame, base: int) -> pl.DataFrame:

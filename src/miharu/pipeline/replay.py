@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from miharu.catalog import Join
 from miharu.core.chunk import Chunk
 from miharu.core.columns import RECORD_SCHEMA
 from miharu.pipeline.gathering import Span
@@ -30,7 +31,7 @@ class Replay:
     missing: str = ""
 
 
-def replays(state: State, found: Sequence[Seen]) -> list[Replay]:
+def replays(state: State, found: Sequence[Seen], joins: Sequence[Join] = ()) -> list[Replay]:
     """Return the pending batches, oldest first; files are among `found`, or where they were seen last."""
     pending = state.pending_batches()
     if not pending:
@@ -38,7 +39,7 @@ def replays(state: State, found: Sequence[Seen]) -> list[Replay]:
     files = files_by_key(found, state)
     wanted = {segment.file_key for batch in pending for segment in batch.segments} - files.keys()
     paths = state.paths(wanted)
-    known = files | _find_again(paths, state)
+    known = files | _find_again(paths, state, joins)
     return [_respan(batch, known, paths) for batch in pending]
 
 
@@ -55,9 +56,9 @@ def _respan(batch: Batch, files: Mapping[str, SourceFile], paths: Mapping[str, s
     return Replay(batch, spans)
 
 
-def _find_again(paths: Mapping[str, str], state: State) -> dict[str, SourceFile]:
+def _find_again(paths: Mapping[str, str], state: State, joins: Sequence[Join]) -> dict[str, SourceFile]:
     """Look for files where they were seen last; a member of an archive is looked for in its archive."""
     outer = {Path(path.split(_MEMBER, 1)[0]) for path in paths.values()}
     there = sorted(path for path in outer if path.exists())
-    found = files_by_key(look(there, Silent(), DEFAULT_LIMITS), state) if there else {}
+    found = files_by_key(look(there, Silent(), DEFAULT_LIMITS, joins), state) if there else {}
     return {key: file for key, file in found.items() if key in paths}

@@ -18,7 +18,7 @@ from miharu.sources import Limits, SourceFile, expand
 
 def read_paths(paths: Sequence[Path], reader: Reader, settings: Settings) -> Iterator[ReadBatch]:
     """Yield batches of everything under `paths`, in input order."""
-    works = (_whole(file) for file in expand(paths, Limits(record=settings.max_record_bytes)))
+    works = (_whole(file) for file in expand(paths, Limits(record=settings.max_record_bytes), reader.joins))
     for group in gather(works, settings.batch_rows):
         yield reader.read([span.chunk for span in group], system_clock())
 

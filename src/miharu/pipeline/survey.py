@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from miharu.catalog import Join
 from miharu.core.columns import RECORD_OFFSET, RECORD_RAW
 from miharu.pipeline.gathering import Work
 from miharu.pipeline.report import FileReport, Progress
@@ -39,10 +40,10 @@ class Surveyed:
     work: Work | None
 
 
-def look(paths: Sequence[Path], progress: Progress, limits: Limits) -> list[Seen]:
+def look(paths: Sequence[Path], progress: Progress, limits: Limits, joins: Sequence[Join] = ()) -> list[Seen]:
     """Find every file under `paths` and take its fingerprint, shortest content first."""
     found: list[Seen] = []
-    for file in expand(paths, limits):
+    for file in expand(paths, limits, joins):
         scan = file.scan()
         progress.surveyed(file.path, scan.size)
         found.append(Seen(file, scan))

@@ -32,7 +32,9 @@ class Lake:
 def make_reader(settings: Settings) -> Reader:
     """Return a reader over all log sources. Raises ContentError where one has a fault."""
     sources = load_logsources()
-    return Reader(Parser(sources, settings.timezone), Normaliser(sources, load_fields(), settings.timezone))
+    return Reader(
+        Parser(sources, settings.timezone, settings.date_order), Normaliser(sources, load_fields(), settings.timezone)
+    )
 
 
 def load_ruleset(settings: Settings, rules: Sequence[Path] = ()) -> RuleSet:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,7 @@ from miharu.core.chunk import Chunk, Format
 from miharu.core.columns import (
     LOG_OFFSET,
     LOG_PATH,
+    RECORD_HEADER,
     RECORD_ID,
     RECORD_OFFSET,
     RECORD_PATH,
@@ -29,6 +31,8 @@ from miharu.sources.content import Stream
 from miharu.sources.cut import Cut, Cutter
 from miharu.sources.limits import CHUNK_BYTES
 from miharu.sources.textcoding import Positions, TextWindow
+
+_NO_HEADER: Final = pl.Series([None], dtype=pl.String)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class ChunkBuilder:
     _raws: list[pl.Series] = field(default_factory=list)
     _offsets: list[Positions] = field(default_factory=list)
     _ids: list[pl.Series] = field(default_factory=list)
+    _headers: list[pl.Series] = field(default_factory=list)
     _rejects: list[tuple[int, int, str, str, bytes]] = field(default_factory=list)
     _count: int = 0
     _bytes: int = 0
@@ -61,7 +66,13 @@ class ChunkBuilder:
         self._end = self.begin
 
     def add_records(
-        self, raws: pl.Series, sizes: Positions, offsets: Positions, afters: Positions, ids: pl.Series | None = None
+        self,
+        raws: pl.Series,
+        sizes: Positions,
+        offsets: Positions,
+        afters: Positions,
+        ids: pl.Series | None = None,
+        headers: pl.Series | None = None,
     ) -> Iterator[Chunk]:
         """Add records; yield every chunk that this fills."""
         first = 0
@@ -72,6 +83,8 @@ class ChunkBuilder:
             self._offsets.append(offsets[first:last])
             if ids is not None:
                 self._ids.append(ids.slice(first, last - first))
+            named = _NO_HEADER.new_from_index(0, last - first) if headers is None else headers[first:last]
+            self._headers.append(named)
             self._count += last - first
             self._bytes += int(sizes[first:last].sum())
             self._end = int(afters[last - 1])
@@ -101,7 +114,7 @@ class ChunkBuilder:
         chunk = Chunk(
             self.origin.path, self.origin.format, self.begin, self._end, self._build_records(), self._build_rejects()
         )
-        self._raws, self._offsets, self._ids, self._rejects = [], [], [], []
+        self._raws, self._offsets, self._ids, self._headers, self._rejects = [], [], [], [], []
         self.begin, self._count, self._bytes = self._end, 0, 0
         return chunk
 
@@ -117,6 +130,9 @@ class ChunkBuilder:
                 RECORD_OFFSET: offsets,
             }
         )
+        headers = pl.concat(self._headers) if self._headers else _NO_HEADER
+        if headers.null_count() < len(headers):
+            frame = frame.with_columns(headers.alias(RECORD_HEADER))
         return frame.with_columns(
             pl.lit(self.origin.path, dtype=pl.String).alias(RECORD_PATH),
             pl.lit(self.origin.reference, dtype=UTC_MICROS).alias(RECORD_REFERENCE),
@@ -223,4 +239,6 @@ def _add_records(builder: ChunkBuilder, window: TextWindow, wanted: _Wanted, fir
     if first < last:
         starts, stops = wanted.cut.starts[first:last], wanted.cut.stops[first:last]
         raws = raw_series(window.data, starts, stops)
-        yield from builder.add_records(raws, stops - starts, wanted.places[first:last], wanted.afters[first:last])
+        headers = None if wanted.cut.headers is None else wanted.cut.headers.slice(first, last - first)
+        places, afters = wanted.places[first:last], wanted.afters[first:last]
+        yield from builder.add_records(raws, stops - starts, places, afters, headers=headers)

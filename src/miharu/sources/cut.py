@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from miharu.sources.content import Fault
 from miharu.sources.textcoding import Positions, TextWindow
@@ -36,7 +37,8 @@ class Kept:
 class Cut:
     """Records of a window: `[starts, stops)` each, reading may go on at `afters`; `used` bytes are done with.
 
-    Spans are in order and do not overlap, nor do they overlap what is kept.
+    Spans are in order and do not overlap, nor do they overlap what is kept. `headers` holds for each record the header
+    before it (see `miharu.sources.headers`).
     """
 
     starts: Positions = field(default_factory=lambda: NO_SPANS)
@@ -44,6 +46,7 @@ class Cut:
     afters: Positions = field(default_factory=lambda: NO_SPANS)
     used: int = 0
     kept: list[Kept] = field(default_factory=list)
+    headers: pl.Series | None = None
 
 
 class Cutter(Protocol):

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from miharu.catalog import Join
 from miharu.core.errors import OperatorError
 from miharu.sources.archives import Member, is_tar, tar_members
 from miharu.sources.content import Content, Fault, FileContent, NoContent, SeekableContent, SliceContent, SpooledContent
@@ -24,8 +25,8 @@ _MAGIC_BYTES: Final = 512
 _GZIP_MTIME: Final = struct.Struct("<4xI")
 
 
-def expand(paths: Sequence[Path], limits: Limits = DEFAULT_LIMITS) -> Iterator[SourceFile]:
-    """Yield the files that `paths` name or hold.
+def expand(paths: Sequence[Path], limits: Limits = DEFAULT_LIMITS, joins: Sequence[Join] = ()) -> Iterator[SourceFile]:
+    """Yield the files that `paths` name or hold; `joins` say which lines of them belong together.
 
     Folders are walked in order of names, archives are recognised by content and opened down to `limits.depth`; a
     member's path is `archive.zip!inner/name`. Empty files are left out. What cannot be opened comes as a file with a
@@ -37,7 +38,7 @@ def expand(paths: Sequence[Path], limits: Limits = DEFAULT_LIMITS) -> Iterator[S
     for path in paths:
         if not os.path.lexists(path):
             raise OperatorError(f"{shown(path)} does not exist; give the path of a log file, a folder or an archive.")
-    return _expand(paths, limits)
+    return (file.joined_by(joins) for file in _expand(paths, limits))
 
 
 def shown(path: Path) -> str:

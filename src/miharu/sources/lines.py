@@ -1,4 +1,4 @@
-"""Text → its lines (and Windows events in XML spread over lines) as spans, a whole window at once.
+"""Text → its lines (and records of several lines, Windows events in XML among them) as spans, a window at once.
 
 A line ends at LF, CR LF or a lone CR. Lines of white space only are no records. A line beyond the limit is kept in
 pieces of fixed size, so that memory stays bounded and reading may resume at any piece.
@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from miharu.sources.content import Fault
 from miharu.sources.cut import BLANK, LONGEST_TAIL, NO_SPANS, Cut, Kept, filled, piece_ends, pieces
 from miharu.sources.event_xml import EVENT_TAG, Event, find_events, hold_markup, replace_lines
+from miharu.sources.headers import LONGEST_BLOCK, Headers, directives, is_directive
+from miharu.sources.joining import Joiner, Lines
 from miharu.sources.textcoding import Positions, TextWindow
 
 _LF, _CR = 10, 13
@@ -22,8 +25,17 @@ _BEFORE_EVENTS: Final = np.isin(np.arange(256), np.frombuffer(BLANK + b"<", dtyp
 class LineCutter:
     """Cuts lines; `inside` says that the text begins within a line already known to be too long."""
 
-    def __init__(self, limit: int, piece: int, *, inside: bool = False) -> None:
+    def __init__(
+        self,
+        limit: int,
+        piece: int,
+        *,
+        inside: bool = False,
+        joiner: Joiner | None = None,
+        headers: Headers | None = None,
+    ) -> None:
         self._limit, self._piece, self._inside = limit, piece, inside
+        self._joiner, self._headers = joiner or Joiner(()), headers or Headers()
 
     def cut(self, window: TextWindow, added: bytes) -> Cut:
         """Cut the lines that are complete (at the end of content: all)."""
@@ -45,9 +57,45 @@ class LineCutter:
         for index in long.tolist():
             kept += self._too_long(data, int(starts[index]), int(stops[index]), int(afters[index]))
         keep = np.setdiff1d(filled(data, starts, stops), long) if len(long) else filled(data, starts, stops)
-        if not window.final and not held:
+        lines = Lines(data, starts[keep], stops[keep], _apart(starts[keep], kept))
+        undecided, first = self._join(lines, kept[-1].start if kept else -1, final=window.final)
+        if undecided is not None:
+            used = int(lines.starts[undecided])
+        elif not window.final and not held:
             used = self._cut_open_line(data, used, kept)
-        return Cut(starts[keep], stops[keep], afters[keep], used, kept)
+        count = len(lines.starts) if undecided is None else undecided
+        headers = self._headers.follow(data, lines.starts[:count], lines.stops[:count], self._directives(window, lines))
+        last = np.append(first, count)[1:] - 1
+        cut = Cut(lines.starts[first], lines.stops[last], afters[keep][last], used, kept)
+        cut.headers = None if headers is None else headers.gather(first)
+        return cut
+
+    def _directives(self, window: TextWindow, lines: Lines) -> bytes:
+        """Return the lines beyond the end that is read to which belong to the last block of directives."""
+        if not window.limited or not len(lines.starts) or not is_directive(lines.data, int(lines.starts[-1])):
+            return b""
+        return directives(window.beyond(LONGEST_BLOCK))
+
+    def _join(self, lines: Lines, floor: int, *, final: bool) -> tuple[int | None, Positions]:
+        """Return the line (behind `floor`) from which on nothing is decided yet, and which before begin a record."""
+        final = final or not len(lines.starts) or int(lines.starts[-1]) < floor
+        joined = self._joiner.join(lines, final=final)
+        waiting = None if final else self._headers.held(lines.data, lines.starts)
+        held = [place for place in (joined.held, waiting) if place is not None and lines.starts[place] > floor]
+        if not held:
+            return None, joined.first
+        begin = self._whole(lines, joined.first, min(held), floor)
+        return begin, joined.first[joined.first < begin]
+
+    def _whole(self, lines: Lines, first: Positions, place: int, floor: int) -> int:
+        """Return the line at or before `place` that begins both a record and, if it is a directive, its block."""
+        begin = -1
+        while begin != place:
+            begin = place = int(first[np.searchsorted(first, place, side="right") - 1])
+            block = self._headers.held(lines.data, lines.starts[: place + 1])
+            if block is not None and lines.starts[block] > floor:
+                place = block
+        return begin
 
     def ending(self, window: TextWindow) -> Fault | None:
         """Return None: a last line without an end is a record."""
@@ -97,6 +145,14 @@ class LineCutter:
     def _too_long(self, data: bytes, start: int, stop: int, after: int) -> list[Kept]:
         detail = f"the line is longer than {self._limit} bytes; raise max_record_bytes to read it as one record"
         return pieces(data, start, stop, after, self._piece, ("too_long", detail))
+
+
+def _apart(starts: Positions, kept: list[Kept]) -> npt.NDArray[np.bool_]:
+    """Return which lines a kept piece parts from the line before."""
+    apart = np.zeros(len(starts), dtype=np.bool_)
+    places = np.searchsorted(starts, [one.start for one in kept])
+    apart[places[places < len(starts)]] = True
+    return apart
 
 
 def _may_hold_events(data: bytes, starts: Positions, used: int) -> bool:

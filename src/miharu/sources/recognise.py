@@ -8,6 +8,7 @@ from typing import Final, Literal
 import numpy as np
 
 from miharu.core.chunk import Format
+from miharu.sources.cut import BLANK
 from miharu.sources.json_items import Shape
 from miharu.sources.json_shape import shape_of
 from miharu.sources.textcoding import Encoding, encoding_of, to_utf8
@@ -22,12 +23,16 @@ _CONTROLS: Final = np.isin(np.arange(256), [*range(7), *range(14, 27), *range(28
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """How content is to be read. `mark` is the length of a byte order mark; `shape` is set for JSON documents."""
+    """How content is to be read. `mark` is the length of a byte order mark; `shape` is set for JSON documents.
+
+    `first` is the first line of text that is not blank, or what the first bytes hold of it.
+    """
 
     kind: Literal["evtx", "json", "lines", "binary"]
     encoding: Encoding = "utf-8"
     mark: int = 0
     shape: Shape | None = None
+    first: bytes = b""
 
     @property
     def format(self) -> Format:
@@ -44,7 +49,10 @@ def recognise(head: bytes) -> Recognised:
     if _is_binary(text, encoding):
         return Recognised("binary")
     shape = shape_of(text)
-    return Recognised("lines" if shape is None else "json", encoding, mark, shape)
+    if shape is not None:
+        return Recognised("json", encoding, mark, shape)
+    first = text.lstrip(BLANK).partition(b"\n")[0].partition(b"\r")[0]
+    return Recognised("lines", encoding, mark, first=first)
 
 
 def _is_binary(text: bytes, encoding: Encoding) -> bool:

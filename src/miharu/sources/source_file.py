@@ -8,19 +8,22 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Final
+from typing import Final, Self
 
 import xxhash
 
+from miharu.catalog import Join
 from miharu.core.chunk import Chunk, Format
 from miharu.core.identity import hash_parts
 from miharu.sources.chunking import ChunkBuilder, Origin, Span, text_chunks
 from miharu.sources.content import Content, Fault, NoContent, Stream, advance
-from miharu.sources.cut import LONGEST_TAIL, Cutter
+from miharu.sources.cut import LONGEST_TAIL, Cutter, filled
 from miharu.sources.evtx_chunks import evtx_chunks
+from miharu.sources.headers import Headers, table_header
+from miharu.sources.joining import Joiner
 from miharu.sources.json_items import JsonCutter
 from miharu.sources.limits import DEFAULT_LIMITS, HEAD_BYTES, Limits
-from miharu.sources.lines import LineCutter
+from miharu.sources.lines import LineCutter, line_spans
 from miharu.sources.recognise import Recognised, recognise
 from miharu.sources.textcoding import TextWindow, to_utf8
 
@@ -52,6 +55,12 @@ class SourceFile:
         self.modified = modified
         self._content = content
         self._limits = limits
+        self._joins: Sequence[Join] = ()
+
+    def joined_by(self, joins: Sequence[Join]) -> Self:
+        """Join lines to records by the rules of the log sources that have some; returns the file."""
+        self._joins = joins
+        return self
 
     def __repr__(self) -> str:
         """Name the file."""
@@ -136,14 +145,33 @@ class SourceFile:
         cutter: Cutter
         if recognised.shape is None:
             start = max(begin, start)
+            headers = self._headers_before(recognised, start)
             inside = self._place(stream, recognised, start)
-            cutter = LineCutter(limits.record, limits.piece, inside=inside)
+            joiner = Joiner(self._joins, recognised.first)
+            cutter = LineCutter(limits.record, limits.piece, inside=inside, joiner=joiner, headers=headers)
         else:
             # Where a record begins in JSON depends on all brackets before: it is always followed from the beginning.
             cutter, limit = JsonCutter(recognised.shape, limits.record, limits.piece), None
             advance(stream, start)
         window = TextWindow(stream, recognised.encoding, start, limits.block, limit)
         yield from text_chunks(stream, window, cutter, builder, Span(begin, None if limit is end else end))
+
+    def _headers_before(self, recognised: Recognised, begin: int) -> Headers:
+        """Return what is known at `begin` of the headers before it."""
+        headers = Headers(table_header(recognised.first))
+        if begin == recognised.mark:
+            return headers
+        with closing(self._open()) as stream:
+            advance(stream, recognised.mark)
+            window = TextWindow(stream, recognised.encoding, recognised.mark, self._limits.block, begin)
+            while not window.final:
+                window.fill()
+                starts, stops, afters = line_spans(window.data, final=window.final)
+                keep = filled(window.data, starts, stops)
+                headers.pass_by(window.data, starts[keep], stops[keep])
+                long = len(window.data) > self._limits.record
+                window.drop(len(window.data) if long else int(afters[-1]) if len(afters) else 0)
+        return headers
 
     def _place(self, stream: Stream, recognised: Recognised, begin: int) -> bool:
         """Place the stream at `begin`; say whether that lies within a line that is being kept in pieces."""

@@ -1,0 +1,84 @@
+"""Text of delimited values → one column for each value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import polars as pl
+
+_MOST_QUOTES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How values are told apart: by `separator`, which counts for nothing inside a pair of `quote`.
+
+    `escape` says how a quote inside is written: `double` (twice) or `backslash`. `plain_first`: quotes have a meaning
+    only in a line that without them has another number of values.
+    """
+
+    separator: str
+    quote: str = ""
+    escape: str = "double"
+    plain_first: bool = False
+
+
+def split(text: pl.Series, dialect: Dialect, count: int) -> tuple[pl.DataFrame, pl.Series]:
+    """Return `count` columns of values (without their quotes), and which texts have exactly as many."""
+    fits = (text.str.count_matches(dialect.separator, literal=True) == count - 1).fill_null(value=False)
+    values = text.str.splitn(dialect.separator, count).struct.unnest()
+    if not dialect.quote:
+        return values, fits
+    quoted = text.str.contains(dialect.quote, literal=True).fill_null(value=False)
+    if dialect.plain_first:
+        quoted &= ~fits
+    if not quoted.any():
+        return values, fits
+    rows = quoted.arg_true()
+    pieces = _pieces(text.gather(rows), dialect)
+    right = pieces.list.len() == count
+    unquoted = pieces.list.to_struct(fields=values.columns).struct.unnest()
+    unquoted = unquoted.select(_bare(series, dialect) for series in unquoted.get_columns())
+    columns = [
+        series.scatter(rows, unquoted.get_column(series.name) if series.name in unquoted.columns else None)
+        for series in values.get_columns()
+    ]
+    return pl.DataFrame(columns), fits.scatter(rows, right)
+
+
+def pieces_of(text: pl.Series, dialect: Dialect) -> pl.Series:
+    """Return the values of each text as a list, without their quotes."""
+    if not dialect.quote or not text.str.contains(dialect.quote, literal=True).any():
+        return text.str.split(dialect.separator)
+    return _pieces(text, dialect)
+
+
+def _pieces(text: pl.Series, dialect: Dialect) -> pl.Series:
+    mark = dialect.separator
+    found = (mark + text).str.extract_all(_piece(dialect))
+    return found.list.eval(pl.element().str.slice(len(mark)))
+
+
+@cache
+def _piece(dialect: Dialect) -> str:
+    separator, quote = re.escape(dialect.separator), re.escape(dialect.quote)
+    inside = rf"(?:[^{quote}]|{quote}{quote})*" if dialect.escape == "double" else rf"(?:[^{quote}\\]|\\.)*"
+    return rf"(?s){separator}(?:\ *{quote}{inside}{quote}[^{separator}]*|[^{separator}]*)"
+
+
+def _bare(series: pl.Series, dialect: Dialect) -> pl.Series:
+    """Take the quotes off values that have them, and undo the escapes in them."""
+    quote = dialect.quote
+    trimmed = series.str.strip_chars(" ")
+    quoted = trimmed.str.starts_with(quote) & trimmed.str.ends_with(quote) & (trimmed.str.len_chars() >= _MOST_QUOTES)
+    if not quoted.any():
+        return series
+    inner = trimmed.str.slice(1, trimmed.str.len_chars() - _MOST_QUOTES)
+    if dialect.escape == "double":
+        inner = inner.str.replace_all(quote * 2, quote, literal=True)
+    else:
+        inner = inner.str.replace_all(r"(?s)\\(.)", "$1")
+    return series.zip_with(~quoted.fill_null(value=False), inner)
