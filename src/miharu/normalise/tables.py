@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from miharu.normalise import conversions as c
+from miharu.normalise import windows_values as w
 from miharu.normalise.addresses import first_client_expr, ip_expr, mac_expr
 from miharu.normalise.clocks import TimeFormat
 from miharu.normalise.conversions import Conversion
@@ -20,6 +21,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "audit_arguments": c.audit_arguments,
     "basename": c.basename,
     "boolean": c.boolean,
+    "command_arguments": w.command_arguments,
     "decimal": c.decimal,
     "dirname": c.dirname,
     "duration_clock": c.duration_clock,
@@ -40,11 +42,28 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "http_version": c.http_version,
     "integer": c.integer,
     "ip": ip_expr,
+    "line_command_name": w.line_named("Command(?:Name| Name)"),
+    "line_command_path": w.line_named("(?:Command Path|CommandPath|Script Name|ScriptName)"),
+    "line_command_type": w.line_named("Command(?:Type| Type)"),
+    "line_engine_version": w.line_named("Engine(?:Version| Version)"),
+    "line_host_application": w.line_named("Host ?Application"),
+    "line_host_name": w.line_named("Host ?Name"),
+    "line_host_version": w.line_named("Host ?Version"),
+    "line_pipeline_id": w.line_named("Pipeline ?(?:Id|ID)"),
+    "line_provider_name": w.line_named("ProviderName"),
+    "line_runspace_id": w.line_named("Runspace ?(?:Id|ID)"),
+    "line_user": w.line_named("(?:Connected )?User(?:Id)?"),
     "list": c.as_list,
     "lowercase": c.lowercase,
     "mac": mac_expr,
     "network_direction": c.network_direction,
     "no_dash": c.no_dash,
+    "registry_hive": w.registry_hive,
+    "registry_key": w.registry_key,
+    "registry_strings": w.registry_strings,
+    "registry_type": w.registry_type,
+    "registry_value": w.registry_value,
+    "resolved_ips": w.resolved_ips,
     "text": c.text,
     "trim": c.trim,
     "uppercase": c.uppercase,

@@ -1,0 +1,72 @@
+r"""Expressions of values as Windows writes them → expressions of what is stored.
+
+Paths of the registry (`HKLM\System\…\Start`), values set there (`DWORD (0x00000001)`), a resolver's answers, command
+lines, and lines of `Name = value` in one text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from miharu.normalise.addresses import ip_expr
+
+_NUMBER = r"^(DWORD|QWORD) \((?:0x)?([0-9A-Fa-f]{1,8})(?:-0x([0-9A-Fa-f]{8}))?\)$"
+# https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments
+_ARGUMENT = r'(?:[^\s"]|"[^"]*"?)+'
+_HIVE = r"^(HK[A-Z]+(?:_[A-Z]+)*|\\REGISTRY\\[A-Za-z]+)(?:\\|$)"
+_DWORD_DIGITS = 8
+
+
+def registry_hive(value: pl.Expr) -> pl.Expr:
+    """Return the first part of a path of the registry, which is the hive."""
+    return value.str.extract(_HIVE)
+
+
+def registry_key(value: pl.Expr) -> pl.Expr:
+    """Return a path of the registry below its hive."""
+    return value.str.extract(r"^(?:HK[A-Z]+(?:_[A-Z]+)*|\\REGISTRY\\[A-Za-z]+)\\(.+)$")
+
+
+def registry_value(value: pl.Expr) -> pl.Expr:
+    """Return the last part of a path of the registry."""
+    return value.str.extract(r"\\([^\\]+)$")
+
+
+def registry_strings(value: pl.Expr) -> pl.Expr:
+    """Return the value that was set as a list of one text: numbers in decimal; binary data is not told."""
+    high, low = value.str.extract(_NUMBER, 2), value.str.extract(_NUMBER, 3)
+    digits = pl.when(low.is_null()).then(high).otherwise(high + low)
+    number = digits.str.to_integer(base=16, dtype=pl.UInt64, strict=False).cast(pl.String)
+    plain = pl.when(value != "Binary Data").then(pl.coalesce(number, value))
+    return pl.when(plain.is_not_null()).then(pl.concat_list(plain))
+
+
+def registry_type(value: pl.Expr) -> pl.Expr:
+    """Return the type of the value that was set, as far as its text shows it."""
+    number = pl.concat_str(pl.lit("REG_"), value.str.extract(_NUMBER, 1))
+    binary = pl.when(value == "Binary Data").then(pl.lit("REG_BINARY"))
+    return pl.coalesce(number, binary, pl.when(value.is_not_null()).then(pl.lit("REG_SZ")))
+
+
+def resolved_ips(value: pl.Expr) -> pl.Expr:
+    """Return the addresses among what a resolver answered, parted by semicolons."""
+    found = value.str.split(";").list.eval(ip_expr(pl.element().str.strip_chars()).drop_nulls())
+    return pl.when(found.list.len() > 0).then(found)
+
+
+def command_arguments(value: pl.Expr) -> pl.Expr:
+    """Return a command line's arguments; quotes hold one together and are left out."""
+    found = value.str.extract_all(_ARGUMENT).list.eval(pl.element().str.replace_all('"', "", literal=True))
+    return pl.when(found.list.len() > 0).then(found)
+
+
+def line_named(name: str) -> Callable[[pl.Expr], pl.Expr]:
+    """Return the conversion of lines `Name = value` or `Name=value` to the value of `name`."""
+    pattern = rf"(?m)^\s*{name}\s*=[ \t]*([^\r\n]*\S)"
+
+    def convert(value: pl.Expr) -> pl.Expr:
+        return value.str.extract(pattern)
+
+    return convert
