@@ -142,6 +142,9 @@ class Planner:
                 if mapping.field not in schema:
                     continue
                 for target in mapping.to:
+                    if mapping.table:
+                        candidates[target].append(self._words(mapping, target, schema, flag))
+                        continue
                     value = self._value(mapping, target, schema)
                     candidates[target].append(pl.when(pl.col(flag)).then(value))
                 if mapping.table:
@@ -202,8 +205,7 @@ class Planner:
     def _value(self, mapping: FieldMapping, target: str, schema: Schema) -> pl.Expr:
         field = self._definition(target)
         if mapping.table:
-            words = translated(_text(mapping.field, schema), self._lookups[mapping.table], mapping.each)
-            return fit(words, pl.List(pl.String) if mapping.each else pl.String(), field)
+            return self._words(mapping, target, schema)
         if not mapping.convert:
             return fit(pl.col(mapping.field), schema[mapping.field], field)
         apart = mapping.field in self._apart
@@ -213,6 +215,14 @@ class Planner:
             else CONVERSIONS[mapping.convert](_text(mapping.field, schema, mapping.convert))
         )
         return fit(value, self._dtype_of(mapping.convert), field)
+
+    def _words(self, mapping: FieldMapping, target: str, schema: Schema, flag: str = "") -> pl.Expr:
+        """Return what a table says of a field's values, of those alone where the column `flag` holds."""
+        text = _text(mapping.field, schema)
+        words = translated(
+            pl.when(pl.col(flag)).then(text) if flag else text, self._lookups[mapping.table], mapping.each
+        )
+        return fit(words, pl.List(pl.String) if mapping.each else pl.String(), self._definition(target))
 
     def _conversions(self, schema: Schema) -> dict[str, tuple[pl.Expr, ...]]:
         """Return the conversions of the columns that are worth a look at their distinct values."""

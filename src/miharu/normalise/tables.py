@@ -11,6 +11,7 @@ from miharu.normalise.addresses import first_client_expr, ip_expr, mac_expr
 from miharu.normalise.clocks import TimeFormat
 from miharu.normalise.conversions import Conversion
 from miharu.normalise.counted_times import epoch, read_cocoa, read_epoch, read_filetime, read_tai64n, read_webkit
+from miharu.normalise.directory_names import dn_domain, dn_name
 from miharu.normalise.times import read_apache, read_iso8601, read_syslog_stamp
 from miharu.normalise.written_times import read_ctime, read_eu, read_rfc2822, read_us
 
@@ -24,6 +25,8 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "command_arguments": w.command_arguments,
     "decimal": c.decimal,
     "dirname": c.dirname,
+    "dn_domain": dn_domain,
+    "dn_name": dn_name,
     "duration_clock": c.duration_clock,
     "duration_ms": c.duration(10**6),
     "duration_s": c.duration(10**9),

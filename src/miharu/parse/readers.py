@@ -140,11 +140,13 @@ def read_json_text(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
 
 
 def read_path(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
-    """Join a folder and a name; where one is missing there is no path."""
+    """Join a folder and a name, the way the folder is written; where one is missing there is no path."""
     if step.by not in frame.columns or frame.schema[step.by].is_nested():
         return [frame]
-    folder, name = pl.col(step.field).cast(pl.String).str.strip_suffix("/"), pl.col(step.by).cast(pl.String)
-    return [frame.with_columns(pl.concat_str(folder, name, separator="/").alias(step.prefix))]
+    folder, name = pl.col(step.field).cast(pl.String), pl.col(step.by).cast(pl.String)
+    slash = pl.when(folder.str.contains("\\", literal=True)).then(pl.lit("\\")).otherwise(pl.lit("/"))
+    path = pl.when(folder != "").then(pl.concat_str(folder.str.strip_suffix(slash), slash, name))
+    return [frame.with_columns(path.alias(step.prefix))]
 
 
 def _leaves(text: str | None) -> list[tuple[str, str]]:

@@ -22,6 +22,10 @@ def test_a_path_is_a_folder_and_a_name() -> None:
     frame = pl.DataFrame({"folder": ["/etc", "/", "/tmp/", None], "name": ["a", "b", None, "d"]})
     assert [row["whole"] for row in read(frame, step)] == ["/etc/a", "/b", None, None]
     assert read(frame.drop("name"), step) == frame.drop("name").to_dicts()
+    shares = pl.DataFrame(
+        {"folder": [r"\??\C:\\"[:-1], r"\??\D:\Pay", ""], "name": [r"Temp\x.exe", "june.xlsx", "srvsvc"]}
+    )
+    assert [row.get("whole") for row in read(shares, step)] == [r"\??\C:\Temp\x.exe", r"\??\D:\Pay\june.xlsx", None]
 
 
 def test_a_list_of_plain_values_holds_nothing_to_read() -> None:
