@@ -70,3 +70,44 @@ def line_named(name: str) -> Callable[[pl.Expr], pl.Expr]:
         return value.str.extract(pattern)
 
     return convert
+
+
+def invocation_lines(value: pl.Expr) -> pl.Expr:
+    """Return what PowerShell says of a command's invocation: `CommandInvocation(…): …`, `ParameterBinding(…): …`."""
+    found = value.str.extract_all(r"(?m)^[A-Za-z ]+\([^()\r\n]*\): [^\r\n]*")
+    return pl.when(found.list.len() > 0).then(found)
+
+
+def found_path(value: pl.Expr) -> pl.Expr:
+    r"""Return the first file of what Microsoft Defender names: `file:_C:\a.exe; process:_pid:…`."""
+    return value.str.extract(r"(?:^|;\s*)(?:container)?file:_([^;]+?)(?:->[^;]*)?(?:;|$)")
+
+
+def first_group(pattern: str) -> Callable[[pl.Expr], pl.Expr]:
+    """Return the conversion to what the pattern's first group matches."""
+
+    def convert(value: pl.Expr) -> pl.Expr:
+        return value.str.extract(pattern)
+
+    return convert
+
+
+msi_product = first_group(r"^\S+: (.+?) -- ")
+"""The product in what Windows Installer says (`Product: … -- …`)."""
+
+named_application = first_group(r"(?m)^\S+: ([^\r\n]+\.(?:exe|EXE))\s*$")
+"""The program in what the .NET runtime says (`Application: tool.exe`)."""
+
+endpoint_port = first_group(r"(?:\]|^[^:]+):([0-9]{1,5})$")
+"""The port of `192.0.2.15:50712` or `[2001:db8::1]:50712`."""
+
+
+def endpoint_ip(value: pl.Expr) -> pl.Expr:
+    """Return the address of `192.0.2.15:50712`, of `[2001:db8::1]:50712` or without a port."""
+    inner = pl.coalesce(value.str.extract(r"^\[([^\]]+)\]"), value.str.extract(r"^([0-9.]+)(?::[0-9]+)?$"), value)
+    return ip_expr(inner)
+
+
+def client_ip(value: pl.Expr) -> pl.Expr:
+    """Return the address in SQL Server's `[CLIENT: 192.0.2.15]`."""
+    return ip_expr(value.str.extract(r"\[[^\]:]+: ([0-9A-Fa-f:.]+)\]"))

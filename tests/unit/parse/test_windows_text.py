@@ -198,7 +198,7 @@ def test_snare(tab: str) -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        "2018 May 11 10:29:47 WinEvtLog: Security: AUDIT_SUCCESS(4624): Security-Auditing: (no user): no domain: ws07: ",
+        "2018 May 11 10:29:47 WinEvtLog: Security: AUDIT_SUCCESS(4624): Security-Auditing: bob: none: ws07: ",
         "<37>May 11 10:29:47 ws07 Security-Auditing: 4624: AUDIT_SUCCESS ",
         "<14>May 11 10:29:47 ws07 Microsoft-Windows-Security-Auditing[640]: ",
     ],
