@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -188,7 +189,15 @@ def _text(value: Any) -> str:
     try:
         return repr(float(value))
     except (TypeError, ValueError):
-        return str(value)
+        return _address(str(value))
+
+
+def _address(text: str) -> str:
+    """Return an IPv6 address in its one canonical form, anything else as it is."""
+    try:
+        return str(IPv6Address(text)) if ":" in text else text
+    except ValueError:
+        return text
 
 
 def line(label: str, one: Score) -> str:

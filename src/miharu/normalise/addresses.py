@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
@@ -20,6 +21,8 @@ INSIDE: Final = tuple(
     )
 )
 """Networks that are not routed on the internet."""
+BETWEEN: Final = r'[\s,"]+'
+"""What stands between the addresses of a list, quotes around some of them included."""
 _MAC_DIGITS: Final = "^[0-9A-F]{12}$"
 
 
@@ -72,7 +75,7 @@ def first_client_expr(text: pl.Expr) -> pl.Expr:
 
 
 def _first_clients(text: pl.Series) -> pl.Series:
-    lists = text.str.contains(",", literal=True).fill_null(value=False)
+    lists = text.str.contains(BETWEEN).fill_null(value=False)
     if not lists.any():
         return text
     values = text.filter(lists)
@@ -81,8 +84,8 @@ def _first_clients(text: pl.Series) -> pl.Series:
 
 
 def _first_client(value: str) -> str | None:
-    items = [item.strip(' "') for item in value.split(",")]
-    return next((item for item in items if _is_public(item)), items[0] or None)
+    items = [item for item in re.split(BETWEEN, value) if item]
+    return next((item for item in items if _is_public(item)), items[0] if items else None)
 
 
 def _is_public(value: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from miharu.normalise import conversions as c
+from miharu.normalise import web_values
 from miharu.normalise import windows_values as w
 from miharu.normalise.addresses import first_client_expr, ip_expr, mac_expr
 from miharu.normalise.clocks import TimeFormat
@@ -19,7 +20,9 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "account_domain": c.account_domain,
     "account_name": c.account_name,
     "address_domain": c.address_domain,
+    "address_list": web_values.address_list,
     "audit_arguments": c.audit_arguments,
+    "bar_list": web_values.bar_list,
     "basename": c.basename,
     "boolean": c.boolean,
     "client_ip": w.client_ip,
@@ -35,9 +38,11 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "email_domain": c.email_domain,
     "endpoint_ip": w.endpoint_ip,
     "endpoint_port": w.endpoint_port,
+    "executable_arguments": web_values.executable_arguments,
     "extension": c.extension,
     "first_client": first_client_expr,
     "first_client_domain": lambda value: c.address_domain(first_client_expr(value)),
+    "form_text": web_values.form_text,
     "found_path": w.found_path,
     "hash_imphash": c.hash_named("IMPHASH"),
     "hash_md5": c.hash_named("MD5"),

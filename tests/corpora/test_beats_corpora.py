@@ -1,0 +1,43 @@
+"""Events of Filebeat's test logs hold what Elastic's modules say of them, module by module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.corpora.beats import NAMES, agree, compared, modules, score
+
+pytestmark = pytest.mark.mission("S19")
+
+STANDARD = 0.97
+VENDOR = 0.85
+WAITING = {"auditd", "haproxy", "iis", "mongodb", "mysql", "osquery", "postgresql", "santa", "system", "traefik"}
+"""Modules whose sources are still being written."""
+
+
+def test_every_module_is_held_to_the_thresholds(corpora: Path) -> None:
+    assert len(modules(corpora)) == 12
+    assert set(modules(corpora)) > WAITING
+
+
+@pytest.mark.parametrize("module", ["apache", "nginx"])
+def test_fields_agree_with_elastics(corpora: Path, module: str) -> None:
+    found = score(corpora, module)
+    assert found.events > 3
+    assert found.rate("ecs") >= STANDARD, [miss for miss in found.misses if miss.kind == "ecs"]
+    assert found.rate("ecs", "other", "name") >= STANDARD, [miss.name for miss in found.misses]
+    assert found.rate("vendor") >= VENDOR, [miss for miss in found.misses if miss.kind == "vendor"]
+    assert found.unnamed == 0
+
+
+def test_a_difference_is_a_miss() -> None:
+    wanted = {"@timestamp": "2025-06-14T08:15:02.123Z", "input.type": "log", "source.geo.city_name": "Nara", "a.b": 1}
+    assert dict(compared(wanted)).keys() == {"@timestamp", "a.b"}
+    assert agree("a.b", 1, "1", wanted)
+    assert agree("a.b", ["1"], 1, wanted)
+    assert not agree("a.b", 1, None, wanted)
+    assert not agree("a.b", "x", "y", wanted)
+    assert not agree("a.b", ["x"], ["x", "y"], wanted)
+    assert agree("source.ip", "2001:db8:0::1", "2001:db8::1", wanted)
+    assert NAMES == ("event.dataset", "event.module")
