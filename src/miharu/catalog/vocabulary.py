@@ -15,7 +15,7 @@ CONTAINERS: Final = ("line", "syslog", "json", "windows", "delimited", "keyvalue
 TESTS: Final = ("equals", "in", "starts", "ends", "contains", "matches", "exists")
 """Tests on a field that was read, cheapest first."""
 
-READERS: Final = ("regex", "keyvalue", "json", "path")
+READERS: Final = ("regex", "keyvalue", "json", "path", "audit")
 
 TIME_FORMATS: Final = (
     "iso8601",

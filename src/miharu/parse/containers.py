@@ -140,6 +140,11 @@ def open_pairs(records: pl.DataFrame, _timezone: str) -> Opened:
     return Opened({"keyvalue": [base.hstack(pairs)]})
 
 
+def open_audit(records: pl.DataFrame, _timezone: str) -> Opened:
+    """Open records of the audit daemon, whose pairs have a reader of their own."""
+    return Opened({"keyvalue": [records.rename({TEXT: "message"})]})
+
+
 def open_line(records: pl.DataFrame, _timezone: str) -> Opened:
     """Open anything: the line is the `message`."""
     return Opened({"line": [records.rename({TEXT: "message"})]})

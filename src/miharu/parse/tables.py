@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from miharu.parse.audit import is_audit, read_audit
 from miharu.parse.containers import (
     Container,
     is_json_object,
     is_pairs,
     is_windows_xml,
+    open_audit,
     open_delimited,
     open_json,
     open_line,
@@ -27,6 +29,7 @@ CONTAINERS: Final[tuple[Container, ...]] = (
     Container("windows_xml", is_windows_xml, open_windows_xml),
     Container("windows_text", looks_like_windows_text, open_windows_text),
     Container("delimited", None, open_delimited, formats=("lines",)),
+    Container("audit", is_audit, open_audit),
     Container("syslog", None, open_syslog),
     Container("keyvalue", is_pairs, open_pairs),
     Container("line", None, open_line),
@@ -38,4 +41,5 @@ READERS: Final[Mapping[str, Reader]] = {
     "keyvalue": read_keyvalue,
     "json": read_json_text,
     "path": read_path,
+    "audit": read_audit,
 }
