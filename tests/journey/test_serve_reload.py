@@ -33,6 +33,7 @@ _NUMBERS = itertools.count()
 IDS = {
     "mentsuyu": "0d3ac3d6-2c1d-4f60-9a70-6e3a51c4a001",
     "tonkatsu": "0d3ac3d6-2c1d-4f60-9a70-6e3a51c4a002",
+    "dashi": "0d3ac3d6-2c1d-4f60-9a70-6e3a51c4a003",
 }
 
 
@@ -106,6 +107,17 @@ def test_a_new_rule_applies_to_what_comes_after(served: Served):
     assert served.part_pid("worker") == pid
     with served.api() as api:
         assert api.get(f"/rules/{IDS['mentsuyu']}").status_code == 200
+
+
+def test_values_of_a_placeholder_apply_when_they_are_written(served: Served):
+    rule = RULE.replace("message|contains: {word}", "message|contains|expand: '%Broths%'")
+    before = reloads(served)
+    write(served.data / "rules" / "mine" / "open.yml", rule.format(word="dashi", id=IDS["dashi"]))
+    until(lambda: reloads(served) > before)
+    before = reloads(served)
+    write(served.data / "placeholders" / "Broths.txt", "dashi\n")
+    until(lambda: reloads(served) > before)
+    assert alerted(served, "dashi")
 
 
 @pytest.mark.parametrize(

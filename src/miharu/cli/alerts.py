@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
-from rich.tree import Tree
 
 from miharu.cli.context import Context, context
+from miharu.cli.explanations import tree_as_dict, tree_of
 from miharu.cli.output import RowFormat, flat_rows, iso, json_line, write_rows
 from miharu.core.alert import Alert
 from miharu.core.finding import LEVELS
-from miharu.detect import Detector, Explanation
+from miharu.detect import Detector
 from miharu.pipeline import Casefile, Evidence, load_ruleset, open_case, open_lake
 
 app = typer.Typer(help="Alerts: list them, most severe first; show why one was raised.", no_args_is_help=True)
@@ -133,7 +133,7 @@ def _print_evidence(console: Console, evidence: Evidence, title: str) -> None:
     console.rule(title, align="left", style="dim")
     console.print(f"{iso(evidence.finding['@timestamp'])}  event {evidence.finding['event.id']}")
     if evidence.explanation is not None:
-        console.print(_tree(evidence.explanation.pruned()))
+        console.print(tree_of(evidence.explanation.pruned()))
     else:
         console.print("the rule is not loaded now, or the event is gone; these values had matched:", style="yellow")
         console.print(str(evidence.finding["matched"]), markup=False)
@@ -142,15 +142,6 @@ def _print_evidence(console: Console, evidence: Evidence, title: str) -> None:
         text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
         where = f"{evidence.event['log.file.path']} at {evidence.event['log.offset']}"
         console.print(Panel(Text(text[:_RAW_SHOWN]), title=Text(where), title_align="left", style="dim"))
-
-
-def _tree(node: Explanation, parent: Tree | None = None) -> Tree:
-    mark = Text("✓ ", style="green") if node.verdict else Text("✗ ", style="red")
-    label = mark.append(Text(node.label, style="bold" if node.children else ""))
-    branch = Tree(label) if parent is None else parent.add(label)
-    for child in node.children:
-        _tree(child, branch)
-    return branch
 
 
 def _entity(text: str) -> str:
@@ -175,16 +166,8 @@ def _case_as_dict(case: Casefile) -> dict[str, Any]:
             {
                 "finding": next(flat_rows(pl.DataFrame([evidence.finding]))),
                 "event": None if evidence.event is None else next(flat_rows(pl.DataFrame([evidence.event]))),
-                "explanation": None if evidence.explanation is None else _node_as_dict(evidence.explanation),
+                "explanation": None if evidence.explanation is None else tree_as_dict(evidence.explanation),
             }
             for evidence in case.evidence
         ],
-    }
-
-
-def _node_as_dict(node: Explanation) -> dict[str, Any]:
-    return {
-        "label": node.label,
-        "verdict": node.verdict,
-        "children": [_node_as_dict(child) for child in node.children],
     }

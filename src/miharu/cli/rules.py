@@ -12,7 +12,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from miharu.cli import rules_hunt, rules_overlays
+from miharu.cli import rules_hunt, rules_overlays, rules_reasons
 from miharu.cli.context import context
 from miharu.cli.output import RowFormat, json_line, write_rows
 from miharu.core.errors import EXIT_CONTENT
@@ -35,6 +35,8 @@ from miharu.store import RuleOverlay, State
 app = typer.Typer(help="Import, list, check, test and tune Sigma rules, and hunt with them.", no_args_is_help=True)
 app.command("hunt")(rules_hunt.hunt)
 app.command("hunts")(rules_hunt.hunts)
+app.command("explain")(rules_reasons.explain)
+app.command("why-not")(rules_reasons.why_not)
 app.command("enable")(rules_overlays.enable)
 app.command("disable")(rules_overlays.disable)
 app.command("set-level")(rules_overlays.set_level)

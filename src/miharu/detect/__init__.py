@@ -9,7 +9,7 @@ from miharu.detect.loading import load_rules
 from miharu.detect.looking import Sight, only_rules, sight_of
 from miharu.detect.model import NOTE_REASONS, PROBLEM_REASONS, Rule, RuleFault, RuleProblem, RuleSet
 from miharu.detect.nearest import Miss, WhyNot
-from miharu.detect.tuning import Tuning, read_tuning
+from miharu.detect.tuning import Tuning, read_tuning, tuning_folders
 
 __all__ = [
     "NOTE_REASONS",
@@ -30,4 +30,5 @@ __all__ = [
     "read_tuning",
     "rule_files",
     "sight_of",
+    "tuning_folders",
 ]

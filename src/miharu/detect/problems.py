@@ -24,7 +24,7 @@ _REMEDIES: Final[dict[str, str]] = {
     "placeholder": "correct the values of the placeholder, or drop the `expand` modifier",
     "logsource_unmapped": "map the logsource in content/sigma, or correct its spelling",
     "duplicate": "give one of the two rules another id",
-    "placeholder_open": "put its values, one a line, into placeholders/NAME.txt of the tuning",
+    "placeholder_open": "put its values, one a line, into placeholders/NAME.txt of the data folder",
     "retired": "use the rule that replaced it, or ask for retired rules",
     "superseded": "nothing: the newer rule runs",
     "filter_unused": "name rules by id or name, with a logsource that is theirs or wider",

@@ -39,11 +39,15 @@ class Tuning:
         return self.placeholders.get(next(alike, ""))
 
 
+def tuning_folders(folder: Path) -> tuple[Path, Path]:
+    """Return the folders of placeholders and of pipelines in a folder of tuning."""
+    return folder / "placeholders", folder / "pipelines"
+
+
 def read_tuning(folder: Path, *, retired: bool = False) -> Tuning:
     """Return the tuning that lies in a folder; a folder without any gives none. Raises OSError."""
-    lists = folder / "placeholders"
+    lists, pipelines = tuning_folders(folder)
     values = {file.stem: _lines(file) for file in sorted(lists.glob("*.txt"))} if lists.is_dir() else {}
-    pipelines = folder / "pipelines"
     return Tuning(values, tuple(rule_files([pipelines])) if pipelines.is_dir() else (), retired)
 
 

@@ -7,6 +7,7 @@ from miharu.pipeline.hunting import Hunter, HuntProgress, HuntReport, Question
 from miharu.pipeline.hunts import HuntKeeper, ask_for_hunt, hashes, note_rules, plan_hunt, run_waiting, worker_runs
 from miharu.pipeline.importer import Importer
 from miharu.pipeline.live import LiveWorker, Pulse
+from miharu.pipeline.nearly import MOST_EVENTS, Nearly, explain_event, look_for_misses
 from miharu.pipeline.notifying import Courier, plan_notices
 from miharu.pipeline.report import FileReport, ImportReport, Progress, Silent
 from miharu.pipeline.rulebook import Imported, import_rules, remove_imported, rule_paths
@@ -19,6 +20,7 @@ from miharu.pipeline.vitals import forget_vitals, read_vitals, vitals_folder, wr
 from miharu.pipeline.wiring import Lake, load_ruleset, make_reader, open_lake
 
 __all__ = [
+    "MOST_EVENTS",
     "Casefile",
     "Courier",
     "Evidence",
@@ -34,6 +36,7 @@ __all__ = [
     "Lake",
     "LiveStages",
     "LiveWorker",
+    "Nearly",
     "Progress",
     "Pulse",
     "Question",
@@ -43,6 +46,7 @@ __all__ = [
     "Stages",
     "ask_for_hunt",
     "check_rules",
+    "explain_event",
     "forget_vitals",
     "hashes",
     "hidden_counts",
@@ -50,6 +54,7 @@ __all__ = [
     "import_rules",
     "judge_paths",
     "load_ruleset",
+    "look_for_misses",
     "make_reader",
     "note_rules",
     "open_case",

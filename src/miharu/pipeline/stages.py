@@ -14,7 +14,7 @@ import watchfiles
 from miharu.catalog import content_root
 from miharu.core.errors import MiharuError
 from miharu.core.settings import Settings
-from miharu.detect import Detector, RuleSet
+from miharu.detect import Detector, RuleSet, tuning_folders
 from miharu.pipeline.reading import Reader
 from miharu.pipeline.rulebook import imported_folder
 from miharu.pipeline.wiring import load_ruleset, make_reader
@@ -62,7 +62,8 @@ class LiveStages:
 
     def start(self) -> None:
         """Begin to watch the content folders."""
-        imported_folder(self._settings).mkdir(parents=True, exist_ok=True)
+        for folder in self._made_folders():
+            folder.mkdir(parents=True, exist_ok=True)
         self._watcher.start()
 
     def stop(self) -> None:
@@ -86,8 +87,12 @@ class LiveStages:
             _log.warning("rule does not run", action="rule-refused", rule=problem.title, error=str(problem))
         return True
 
+    def _made_folders(self) -> list[Path]:
+        """Return the folders of the data folder that hold content; what does not exist cannot be watched."""
+        return [imported_folder(self._settings), *tuning_folders(self._settings.data)]
+
     def _watch(self) -> None:
-        folders = [content_root(), imported_folder(self._settings), *self._settings.rules]
+        folders = [content_root(), *self._made_folders(), *self._settings.rules]
         changes = watchfiles.watch(
             *[folder for folder in folders if Path(folder).exists()],
             stop_event=self._stop,

@@ -13,7 +13,7 @@ from pathlib import Path
 from miharu.catalog import load_fields, load_logsources, load_sigma_mapping
 from miharu.core.errors import OperatorError
 from miharu.core.settings import Settings
-from miharu.detect import RuleSet, load_rules
+from miharu.detect import RuleSet, load_rules, read_tuning
 from miharu.normalise import Normaliser
 from miharu.parse import Parser
 from miharu.pipeline.reading import Reader
@@ -38,12 +38,21 @@ def make_reader(settings: Settings) -> Reader:
 
 
 def load_ruleset(settings: Settings, rules: Sequence[Path] = ()) -> RuleSet:
-    """Load the given rules, or all that apply, through the cache of compiled rules."""
+    """Load the given rules, or all that apply, through the cache of compiled rules.
+
+    Placeholders and pipelines come from the data folder.
+    """
     for path in rules:
         if not path.exists():
             msg = f"{path} does not exist; name a folder, a .yml file, a .zip or a .tar.gz of Sigma rules"
             raise OperatorError(msg)
-    return load_rules(list(rules) or rule_paths(settings), load_sigma_mapping(), settings.data / "cache")
+    paths = list(rules) or rule_paths(settings)
+    try:
+        tuning = read_tuning(settings.data)
+    except OSError as error:
+        msg = f"a placeholder or pipeline cannot be read: {error}; mend the file or its permissions"
+        raise OperatorError(msg) from error
+    return load_rules(paths, load_sigma_mapping(), settings.data / "cache", tuning)
 
 
 @contextmanager

@@ -84,23 +84,25 @@ def case_of(case: Casefile) -> dict[str, Any]:
         "alert": AlertOut.of(case.alert).model_dump(),
         "evidence": [
             {
-                "finding": _row(proof.finding),
-                "event": None if proof.event is None else _row(proof.event),
-                "explanation": None if proof.explanation is None else _tree(proof.explanation),
+                "finding": row_of(proof.finding),
+                "event": None if proof.event is None else row_of(proof.event),
+                "explanation": None if proof.explanation is None else tree_of(proof.explanation),
             }
             for proof in case.evidence
         ],
     }
 
 
-def _row(row: dict[str, Any]) -> dict[str, Any]:
+def row_of(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the store without nulls, its leftovers merged in."""
     return next(event_rows(pl.DataFrame([row])))
 
 
-def _tree(node: Explanation) -> dict[str, Any]:
+def tree_of(node: Explanation) -> dict[str, Any]:
+    """Return an explanation as the API gives it."""
     tree: dict[str, Any] = {"kind": node.kind, "label": node.label, "verdict": node.verdict}
     if node.kind == "test":
         tree |= {name: getattr(node, name) for name in ("field", "column", "operator", "wanted", "value")}
     else:
-        tree["children"] = [_tree(child) for child in node.children]
+        tree["children"] = [tree_of(child) for child in node.children]
     return tree

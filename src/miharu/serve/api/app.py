@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 
 from miharu import __version__
 from miharu.core.settings import Settings
-from miharu.serve.api import routes_alerts, routes_content, routes_events, routes_system
+from miharu.serve.api import routes_alerts, routes_content, routes_events, routes_reasons, routes_system
 from miharu.serve.api.access import LakeAccess, open_state, open_store
 from miharu.serve.api.docs_page import PAGE_HEADERS, docs_page, operations
 from miharu.serve.api.feed import AlertFeed
@@ -59,7 +59,7 @@ def make_api(
     app.state.services = services
     app.add_middleware(TallyMiddleware, tally=services.tally)
     handle_problems(app)
-    for module in (routes_events, routes_alerts, routes_content, routes_system):
+    for module in (routes_events, routes_alerts, routes_content, routes_reasons, routes_system):
         app.include_router(module.router, prefix=PREFIX, responses=_PROBLEM)
     app.include_router(routes_system.plain, responses=_PROBLEM)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

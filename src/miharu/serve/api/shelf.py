@@ -11,7 +11,7 @@ from typing import Final
 
 from miharu.catalog import LogSource, content_root, load_logsources
 from miharu.core.settings import Settings
-from miharu.detect import Detector, RuleSet
+from miharu.detect import Detector, RuleSet, tuning_folders
 from miharu.pipeline import load_ruleset, rule_paths
 
 _LOOK_SECONDS: Final = 5.0
@@ -38,7 +38,7 @@ class Shelf:
         """Return the rules that apply."""
         with self._lock:
             if self._due("rules"):
-                stamp = _stamp(rule_paths(self._settings))
+                stamp = _stamp([*rule_paths(self._settings), *tuning_folders(self._settings.data)])
                 if self._rules is None or stamp != self._rules_stamp:
                     self._rules, self._rules_stamp = load_ruleset(self._settings), stamp
                 self._looked["rules"] = self._clock()
