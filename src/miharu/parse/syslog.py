@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from miharu.parse.pairs import spread
+from miharu.parse.relayed import MAX_RELAYS, is_relayed, split_relayed
 
 _MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _CLOCK: Final = r"[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?"
@@ -25,10 +26,10 @@ _STAMPED: Final = rf"""(?xs)^(?P<head>
 (?:[0-9]+:\ )?[*.]?                                  # Cisco: sequence number, clock not synchronised
 (?P<timestamp>{_BSD}|{_ISO})
 (?:\ (?P<timezone>[A-Z]{{3,5}}):|:)?(?:\ +|$)
+(?:\[(?P<bracketed>[A-Za-z][0-9A-Za-z_./\-]*)\]:?\ |   # metalog
 (?:(?P<hostname>{_HOST})\ +(?::\ )?)?
 (?::?(?:{_BSD})(?:\ [A-Z]{{3,5}})?:\ +)?             # the sender's own stamp behind a relay's
-(?:(?P<program>[^\s:\[=",{{}}]{{1,128}})(?:\[(?P<pid>[^\]\s]{{0,64}})\])?:(?:\ |$)
-|\[(?P<bracketed>[A-Za-z][0-9A-Za-z_./\-]*)\]:?\ )?   # metalog
+(?:(?P<program>[^\s:\[=",{{}}]{{1,128}})(?:\[(?P<pid>[^\]\s]{{0,64}})\])?:(?:\ |$))?)
 )"""
 
 _UNSTAMPED: Final = r"""(?xs)^(?P<head>
@@ -36,6 +37,10 @@ _UNSTAMPED: Final = r"""(?xs)^(?P<head>
 (?:[0-9]+:\ )?
 (?:(?P<program>[^\s:\[=",{}]{1,128})(?:\[(?P<pid>[^\]\s]{0,64})\])?:(?:\ |$))?
 )"""
+
+# What the journal shows without its time: no stamp, but a host, a program and its number.
+_TIMELESS: Final = r"""(?x)^(?P<head>(?P<hostname>[0-9A-Za-z][0-9A-Za-z_.\-]*)
+\ (?P<program>[^\s:\[\](){}=",]{1,64})\[(?P<pid>[0-9]{1,10})\]:(?:\ |$))"""
 
 _BARE_CISCO: Final = r"^(?P<head>(?P<program>%[A-Z][0-9A-Z_]*(?:-[0-9A-Za-z_]+)*-[0-7]-[0-9A-Z_]+):(?: |$))"
 
@@ -60,7 +65,19 @@ _MAX_PRIORITY: Final = 191
 
 
 def read_syslog(text: pl.Series) -> tuple[list[tuple[pl.Series, pl.DataFrame]], pl.Series]:
-    """Return `([(row numbers, fields)], row numbers without a header)` for a series of texts."""
+    """Return `([(row numbers, fields)], row numbers without a header)` for a series of texts.
+
+    A message that begins with a header of its own came by a relay: the inner header's fields are the record's.
+    """
+    found, rest = _read(text)
+    for _ in range(MAX_RELAYS):
+        if not any(is_relayed(fields).any() for _, fields in found):
+            break
+        found = [part for rows, fields in found for part in split_relayed(rows, fields, _read)]
+    return found, rest
+
+
+def _read(text: pl.Series) -> tuple[list[tuple[pl.Series, pl.DataFrame]], pl.Series]:
     rows = pl.Series(range(len(text)), dtype=pl.UInt32)
     found: list[tuple[pl.Series, pl.DataFrame]] = []
     for mark, pattern, judge in _SHAPES:
@@ -123,13 +140,33 @@ _SHAPES: Final = (
     (rf"(?x)^(?:<[0-9]{{1,3}}>)?(?:[0-9]+:\ )?[*.]?(?:{_MONTH}\ |[0-9]{{4}}[\ -][A-Z0-9])", _STAMPED, _is_stamped),
     ("^<[0-9]{1,3}>", _UNSTAMPED, _has_priority),
     ("^%[A-Z]", _BARE_CISCO, _has_program),
+    (r"^[0-9A-Za-z][0-9A-Za-z_.\-]* [^\s:\[]{1,64}\[[0-9]{1,10}\]:", _TIMELESS, _has_program),
 )
+
+_SPACED_PID: Final = r"^\[([0-9]{1,10})\]:(?: |$)"
+
+
+def _with_spaced_pid(fields: pl.DataFrame) -> pl.DataFrame:
+    """Read `program [pid]:`, which looks like a host before a message."""
+    pid = pl.when(pl.col("program").is_null()).then(pl.col("message").str.extract(_SPACED_PID))
+    spaced = fields.select(pid.alias("spaced")).to_series()
+    if spaced.null_count() == len(spaced):
+        return fields
+    here = pl.lit(spaced.is_not_null())
+    return fields.with_columns(
+        program=pl.when(here).then(pl.col("hostname")).otherwise(pl.col("program")),
+        pid=pl.coalesce("pid", pl.lit(spaced)),
+        hostname=pl.when(~here).then(pl.col("hostname")),
+        message=pl.when(here).then(pl.col("message").str.replace(_SPACED_PID, "")).otherwise(pl.col("message")),
+    )
 
 
 def _finished(fields: pl.DataFrame) -> pl.DataFrame:
     """Split the priority, drop nil values and columns without a value, spread structured data."""
     if "bracketed" in fields.columns:
         fields = fields.with_columns(pl.coalesce("program", "bracketed").alias("program")).drop("bracketed")
+    if {"hostname", "program"} <= set(fields.columns) and "sd" not in fields.columns:
+        fields = _with_spaced_pid(fields)
     if "sd" in fields.columns:
         fields = _with_structured_data(fields)
     if "priority" in fields.columns:

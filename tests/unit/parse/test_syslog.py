@@ -62,6 +62,10 @@ def read(line: str) -> dict[str, object] | None:
         ("<13>just words", {"priority": 13, "facility": 1, "severity": 5, "message": "just words"}),
         ("<999>x", {"priority": 999, "message": "x"}),
         ("%ASA-6-302013: Built", {"program": "%ASA-6-302013", "message": "Built"}),
+        ("Jun 14 08:15:02 su [71]: x", {"timestamp": "Jun 14 08:15:02", "program": "su", "pid": "71", "message": "x"}),
+        ("Jun 14 08:15:02 web1 [error] [app] x", {"timestamp": "Jun 14 08:15:02", "hostname": "web1"}
+            | {"message": "[error] [app] x"}),
+        ("web1 su[71]: x", {"hostname": "web1", "program": "su", "pid": "71", "message": "x"}),
         ("Jun 14 08:15:02 web1 su: grüße\nzweite", {"timestamp": "Jun 14 08:15:02", "hostname": "web1"}
             | {"program": "su", "message": "grüße\nzweite"}),
     ],
@@ -127,3 +131,51 @@ def test_rows_keep_their_numbers_in_a_mixed_series() -> None:
     }
     assert seen == {1: "x", 2: "y", 3: "z", 5: "w"}
     assert rest.to_list() == [0, 4]
+
+
+STAMP, RELAY, KEPT = "record.stamp", "record.kept.envelope.host.name", "record.kept.envelope."
+INNER = {"timestamp": "Jun 14 08:15:00", "hostname": "web1", "program": "su", "pid": "7", "message": "x"}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Jun 14 08:15:02 relay Jun 14 08:15:00 web1 su[7]: x", INNER | {STAMP: "Jun 14 08:15:02", RELAY: "relay"}),
+        (
+            "<13>Jun 14 08:15:02 relay <86>Jun 14 08:15:00 web1 su[7]: x",
+            INNER
+            | {"priority": 86, "facility": 10, "severity": 6}
+            | {STAMP: "Jun 14 08:15:02", RELAY: "relay", f"{KEPT}log.syslog.priority": 13},
+        ),
+        (
+            '<13>1 2025-06-14T08:15:02Z relay - - - [a@1 b="c"] Jun 14 08:15:00 web1 su[7]: x',
+            INNER
+            | {"priority": 13, "facility": 1, "severity": 5}
+            | {STAMP: "2025-06-14T08:15:02Z", RELAY: "relay", f"{KEPT}sd.a@1.b": "c"},
+        ),
+        (
+            "Jun 14 08:15:02 192.0.2.1 2025 Jun 14 11:14:34 gw1.example <50000> Dropped",
+            {"timestamp": "2025 Jun 14 11:14:34", "hostname": "gw1.example", "message": "<50000> Dropped"}
+            | {STAMP: "Jun 14 08:15:02", RELAY: "192.0.2.1"},
+        ),
+        (
+            "Jun 14 08:15:02 web1 Jun 14 08:15:00 something was moved",
+            {"timestamp": "Jun 14 08:15:02", "hostname": "web1", "message": "Jun 14 08:15:00 something was moved"},
+        ),
+    ],
+)
+def test_the_inner_header_is_the_record_s_and_the_relay_is_kept(line: str, expected: dict[str, object]) -> None:
+    assert read(line) == expected
+
+
+def test_headers_within_headers_end() -> None:
+    line = "Jun 14 08:15:02 relay1 " * 30 + "Jun 14 08:15:00 web1 su[7]: x"
+    assert read(line) is not None
+
+
+def test_relayed_and_plain_records_among_each_other() -> None:
+    lines = ["Jun 14 08:15:02 relay Jun 14 08:15:00 web1 su: x", "Jun 14 08:15:02 web2 y", "no header"]
+    found, rest = read_syslog(pl.Series(lines))
+    hosts = {row: fields["hostname"][at] for rows, fields in found for at, row in enumerate(rows)}
+    assert hosts == {0: "web1", 1: "web2"}
+    assert rest.to_list() == [2]
