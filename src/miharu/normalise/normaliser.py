@@ -224,3 +224,12 @@ def _ordered(batch: pl.DataFrame) -> pl.DataFrame:
         if series.name not in fixed and series.name != LEFTOVERS and series.null_count() < height
     )
     return batch.select(*fixed, *names, LEFTOVERS)
+
+
+def read_time_texts(texts: pl.Series, spec: TimeSpec, reference: datetime, lookups: Lookups) -> pl.Series:
+    """Return the instants that texts tell by the formats of `spec`; null for those that tell none."""
+    (name,) = spec.fields
+    references = pl.Series(RECORD_REFERENCE, [reference], dtype=UTC_MICROS).new_from_index(0, len(texts))
+    frame = pl.DataFrame([texts.alias(name), references])
+    names = TimeNames(lookups.get(ZONES_TABLE, {}), lookups.get(MONTHS_TABLE, {}))
+    return read_times(frame, spec, TIME_FORMATS, "UTC", names)[0]

@@ -25,7 +25,7 @@ from miharu.normalise.clocks import (
     with_year,
 )
 from miharu.normalise.distinct import repeats
-from miharu.normalise.written_times import read_iso_variants, read_named, says_year
+from miharu.normalise.written_times import read_common_log, read_iso_variants, read_named, says_year
 
 _ISO_FAST: Final = "%Y-%m-%dT%H:%M:%S%.fZ"
 _BSD: Final = (
@@ -119,11 +119,16 @@ def read_syslog_stamp(text: pl.Series, context: TimeContext) -> pl.Series:
     return with_year(stamp, "%b %d %H:%M:%S%.f", year, context)
 
 
-def read_apache(text: pl.Series, _context: TimeContext) -> pl.Series:
+def read_apache(text: pl.Series, context: TimeContext) -> pl.Series:
     """Read `day/month/year:clock offset`, the time of the common log format."""
-    return per_distinct(
+    plain = per_distinct(
         text, lambda part: part.str.to_datetime("%d/%b/%Y:%H:%M:%S %z", strict=False, time_unit="us").cast(UTC_MICROS)
     )
+    missing = plain.is_null() & text.is_not_null()
+    if not missing.any():
+        return plain
+    named = read_common_log(text.filter(missing), part_of(context, missing))
+    return plain.scatter(missing.arg_true(), named)
 
 
 def _strftime(pattern: str) -> TimeFormat:

@@ -48,6 +48,7 @@ _EU: Final = (
     r"^\s*(?P<day>[0-9]{1,2})[./-](?P<month>[0-9]{1,2})[./-](?P<year>[0-9]{4}|[0-9]{2}),?[ T-]+"
     rf"{_CLOCK}(?:\s*{_HALF})?(?:\s*{_ZONE})?\s*$"
 )
+_COMMON: Final = rf"^\s*(?P<day>[0-9]{{1,2}})/{_MONTH}/(?P<year>[0-9]{{4}}):{_CLOCK}(?:\s*{_ZONE})?\s*$"
 _DIRECTIVES: Final = {
     "Y": r"(?P<year>[0-9]{4})",
     "y": r"(?P<year>[0-9]{2})",
@@ -105,6 +106,11 @@ def read_us(text: pl.Series, context: TimeContext) -> pl.Series:
 def read_eu(text: pl.Series, context: TimeContext) -> pl.Series:
     """Read `day.month.year clock [zone]`, also with slashes or hyphens."""
     return read_parts(_EU, text, context)
+
+
+def read_common_log(text: pl.Series, context: TimeContext) -> pl.Series:
+    """Read `day/month/year:clock [zone]` with a month of any language and a fraction."""
+    return read_parts(_COMMON, text, context)
 
 
 def says_year(pattern: str) -> bool:

@@ -14,6 +14,9 @@ from miharu.pipeline.rulebook import Imported, import_rules, remove_imported, ru
 from miharu.pipeline.rulechecks import RuleRemark, check_rules
 from miharu.pipeline.ruletests import RuleTestResult, run_rule_tests
 from miharu.pipeline.searching import search_events
+from miharu.pipeline.sourceaccepting import Accepted, accept_samples
+from miharu.pipeline.sourcehealth import source_health
+from miharu.pipeline.sourcestart import start_source
 from miharu.pipeline.stages import LiveStages, Stages
 from miharu.pipeline.streaming import judge_paths, read_paths
 from miharu.pipeline.vitals import forget_vitals, read_vitals, vitals_folder, write_vitals
@@ -21,6 +24,7 @@ from miharu.pipeline.wiring import Lake, load_ruleset, make_reader, open_lake
 
 __all__ = [
     "MOST_EVENTS",
+    "Accepted",
     "Casefile",
     "Courier",
     "Evidence",
@@ -44,6 +48,7 @@ __all__ = [
     "RuleTestResult",
     "Silent",
     "Stages",
+    "accept_samples",
     "ask_for_hunt",
     "check_rules",
     "explain_event",
@@ -69,6 +74,8 @@ __all__ = [
     "run_rule_tests",
     "run_waiting",
     "search_events",
+    "source_health",
+    "start_source",
     "vitals_folder",
     "worker_runs",
     "write_vitals",

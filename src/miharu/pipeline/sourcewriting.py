@@ -67,11 +67,12 @@ def _accepted(lines: list[str], sample: MappingNode, event: Mapping[str, Any]) -
     entries = _entries(sample, lines)
     indent = sample.start_mark.column
     expect = next((entry for entry in entries if entry.name == "expect"), None)
+    anew = dump("expect", dict(sorted(event.items(), key=lambda item: _rank(item[0]))), indent)
     if expect is None:
         end = entries[-1].end
-        return [*lines[:end], *dump("expect", dict(event), indent), *lines[end:]]
+        return [*lines[:end], *anew, *lines[end:]]
     if not isinstance(expect.value, MappingNode) or expect.value.flow_style:
-        return [*lines[: expect.begin], *dump("expect", dict(event), indent), *lines[expect.end :]]
+        return [*lines[: expect.begin], *anew, *lines[expect.end :]]
     head = lines[expect.begin]
     return [*lines[: expect.begin], head, *_merged(lines, expect.value, event), *lines[expect.end :]]
 
@@ -119,7 +120,7 @@ def _last_line(key: Node, value: Node, lines: Sequence[str]) -> int:
 
 
 def _end(node: Node) -> int:
-    if isinstance(node, ScalarNode) or node.flow_style or not node.value:
+    if not isinstance(node, MappingNode | SequenceNode) or node.flow_style or not node.value:
         mark = node.end_mark
         return int(mark.line if mark.column else mark.line - 1)
     last = node.value[-1]
