@@ -111,3 +111,13 @@ def endpoint_ip(value: pl.Expr) -> pl.Expr:
 def client_ip(value: pl.Expr) -> pl.Expr:
     """Return the address in SQL Server's `[CLIENT: 192.0.2.15]`."""
     return ip_expr(value.str.extract(r"\[[^\]:]+: ([0-9A-Fa-f:.]+)\]"))
+
+
+host_part = first_group(r"^\\*([^\\/:]+)")
+"""The host of `\\\\WS07\\share` and of `srv02.example.com/wsman`."""
+
+spn_host = first_group(r"^(?:[^/]+/)?([^/:@]+)")
+"""The host of a service's principal name such as `cifs/srv02.example.com`."""
+
+domain_name = first_group(r"^(.+?)\.?$")
+"""A name of the DNS without the point at its end."""
