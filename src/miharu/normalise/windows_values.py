@@ -15,7 +15,7 @@ from miharu.normalise.addresses import ip_expr
 _NUMBER = r"^(DWORD|QWORD) \((?:0x)?([0-9A-Fa-f]{1,8})(?:-0x([0-9A-Fa-f]{8}))?\)$"
 # https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments
 _ARGUMENT = r'(?:[^\s"]|"[^"]*"?)+'
-_HIVE = r"^(HK[A-Z]+(?:_[A-Z]+)*|\\REGISTRY\\[A-Za-z]+)(?:\\|$)"
+_HIVE = r"^(HK[A-Z]+(?:_[A-Z]+)*|\\(?i:REGISTRY)\\[A-Za-z]+)(?:\\|$)"
 _DWORD_DIGITS = 8
 
 
@@ -26,7 +26,7 @@ def registry_hive(value: pl.Expr) -> pl.Expr:
 
 def registry_key(value: pl.Expr) -> pl.Expr:
     """Return a path of the registry below its hive."""
-    return value.str.extract(r"^(?:HK[A-Z]+(?:_[A-Z]+)*|\\REGISTRY\\[A-Za-z]+)\\(.+)$")
+    return value.str.extract(r"^(?:HK[A-Z]+(?:_[A-Z]+)*|\\(?i:REGISTRY)\\[A-Za-z]+)\\(.+)$")
 
 
 def registry_value(value: pl.Expr) -> pl.Expr:
