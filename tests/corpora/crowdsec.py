@@ -135,7 +135,8 @@ def score_folder(folder: Path, score: Score) -> None:
     for text, event in events:
         dataset = str(event["event.dataset"])
         named = not dataset.startswith("generic.")
-        score.take("named", folder.name, text[:300], dataset, agree=named)
+        if not text.startswith("# "):  # a word of the test's author
+            score.take("named", folder.name, text[:300], dataset, agree=named)
     path = folder / "parser.assert"
     stated = statements(path.read_text()) if path.is_file() else {}
     for (message, before), wanted in stated.items():
@@ -194,7 +195,8 @@ def same(question: str, ours: object, theirs: str) -> bool:
         return abs((ours - stamp).total_seconds()) < 1 or f"{ours:%m%d%H%M%S}" == f"{stamp:%m%d%H%M%S}"
     if question in ("http_verb", "host", "fqdn"):
         return str(ours).casefold() == theirs.casefold()
-    return str(ours) == theirs
+    # An IPv4 address in IPv6's dress is the same address; one parser keeps the quotes around a name.
+    return str(ours) in (theirs, theirs.removeprefix("::ffff:"), theirs.strip("'"))
 
 
 def expected_action(kind: str) -> str:
