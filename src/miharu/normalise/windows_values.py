@@ -98,6 +98,9 @@ msi_product = first_group(r"^\S+: (.+?) -- ")
 named_application = first_group(r"(?m)^\S+: ([^\r\n]+\.(?:exe|EXE))\s*$")
 """The program in what the .NET runtime says (`Application: tool.exe`)."""
 
+named_process = first_group(r"^([A-Za-z]:\\.+?)(?: \([^)]*\))?$")
+"""The program of `C:\\Windows\\explorer.exe (WS07)`."""
+
 endpoint_port = first_group(r"(?:\]|^[^:]+):([0-9]{1,5})$")
 """The port of `192.0.2.15:50712` or `[2001:db8::1]:50712`."""
 
@@ -112,6 +115,12 @@ def client_ip(value: pl.Expr) -> pl.Expr:
     """Return the address in SQL Server's `[CLIENT: 192.0.2.15]`."""
     return ip_expr(value.str.extract(r"\[[^\]:]+: ([0-9A-Fa-f:.]+)\]"))
 
+
+line_user_domain = first_group(r"(?m)^\s*User(?:Id)?\s*=[ \t]*([^\\\r\n]+)\\")
+"""The domain in a line `User = EXAMPLE\\alice`."""
+
+line_user_name = first_group(r"(?m)^\s*User(?:Id)?\s*=[ \t]*(?:[^\\\r\n]+\\)?([^\\\r\n]*[^\\\s])\s*$")
+"""The user in a line `User = EXAMPLE\\alice`."""
 
 host_part = first_group(r"^\\*([^\\/:]+)")
 """The host of `\\\\WS07\\share` and of `srv02.example.com/wsman`."""
