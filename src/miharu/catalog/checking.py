@@ -13,7 +13,7 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from miharu.catalog.fields import CONTAINER_TYPES, FieldCatalog
 from miharu.catalog.located import Section, describe
 from miharu.catalog.logsource import Condition, FieldMapping, Form, SetValue
-from miharu.catalog.vocabulary import CONVERSIONS, EACH, TESTS, TIME_FORMATS
+from miharu.catalog.vocabulary import CONVERSIONS, EACH, ESCAPES, READER_OPTIONS, TESTS, TIME_FORMATS
 
 _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "boolean": (bool,),
@@ -88,6 +88,27 @@ class Checker:
             self._regex(place, name, pattern)
             found.append(Form(name if place is not section else "", pattern))
         return tuple(found)
+
+    def options(self, section: Section, reader: str) -> dict[str, str]:
+        """Return the options of a reader."""
+        known = READER_OPTIONS.get(reader, ())
+        found: dict[str, str] = {}
+        for name in (name for options in READER_OPTIONS.values() for name in options if name in section):
+            value = section.text(name) or ""
+            if name not in known:
+                section.fault(name, f"an option that {reader} has not", f"one of {', '.join(known) or 'no options'}")
+            if name == "separator" and len(value) != 1:
+                section.fault(name, repr(value), "one character")
+            if name == "quote" and len(value) > 1:
+                section.fault(name, repr(value), "one character, or nothing")
+            if name == "escape" and value not in ESCAPES:
+                section.fault_choice(name, value, ESCAPES, f"one of {', '.join(ESCAPES)}")
+            if name == "values" and value != "spaced":
+                section.fault(name, repr(value), "spaced")
+            if name == "keys":
+                self._regex(section, name, value)
+            found[name] = value
+        return found
 
     def byte_pattern(self, section: Section, key: str, pattern: str) -> None:
         """Check a regular expression of RE2, which tells lines."""

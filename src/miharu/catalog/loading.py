@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from yaml.nodes import SequenceNode
+
 from miharu.catalog.checking import Checker
 from miharu.catalog.fields import FieldCatalog, load_fields
 from miharu.catalog.located import Section, read_section
@@ -28,7 +30,7 @@ from miharu.catalog.logsource import (
 )
 from miharu.catalog.lookups import load_lookups
 from miharu.catalog.place import content_root
-from miharu.catalog.vocabulary import CONTAINERS, READERS
+from miharu.catalog.vocabulary import CONTAINERS, READER_OPTIONS, READERS
 from miharu.core.errors import ContentError, ContentIssue
 
 KEYS: Final = (
@@ -49,6 +51,7 @@ KEYS: Final = (
     "leftovers",
     "tests",
 )
+OPTION_KEYS: Final = tuple(dict.fromkeys(option for options in READER_OPTIONS.values() for option in options))
 JOIN_KEYS: Final = ("start", "continues", "quotes", "leads", "next", "first")
 _FORMATS: Final = ("lines", "json", "evtx")
 _PRIORITY: Final = 50
@@ -153,7 +156,7 @@ def _leftovers(section: Section) -> Leftovers:
 
 
 def _read_step(section: Section, check: Checker) -> ReadStep:
-    section.only("reader", "field", "by", "patterns", "default", "prefix")
+    section.only("reader", "field", "by", "patterns", "default", "prefix", "columns", *OPTION_KEYS)
     section.require("reader", "field")
     reader = section.text("reader") or ""
     if reader not in READERS:
@@ -175,7 +178,20 @@ def _read_step(section: Section, check: Checker) -> ReadStep:
         patterns=patterns,
         default=check.forms(section, "default"),
         prefix=section.text("prefix") or "",
+        columns=_columns(section, reader),
+        options=check.options(section, reader),
     )
+
+
+def _columns(section: Section, reader: str) -> tuple[tuple[str, ...], ...]:
+    if reader == "delimited":
+        section.require("columns")
+    elif "columns" in section:
+        section.fault("columns", f"columns of the reader {reader}", "columns, for the reader `delimited` only")
+    node = section.node("columns")
+    if not isinstance(node, SequenceNode) or not any(isinstance(item, SequenceNode) for item in node.value):
+        return (section.texts("columns"),) if "columns" in section else ()
+    return tuple(tuple(str(name.value) for name in item.value) for item in node.value)
 
 
 def _time(section: Section, check: Checker) -> TimeSpec | None:

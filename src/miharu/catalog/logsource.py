@@ -57,6 +57,8 @@ class ReadStep:
     patterns: Mapping[str, tuple[Form, ...]] = dataclasses.field(default_factory=dict)
     default: tuple[Form, ...] = ()
     prefix: str = ""
+    columns: tuple[tuple[str, ...], ...] = ()
+    options: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

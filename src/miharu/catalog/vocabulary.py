@@ -15,7 +15,18 @@ CONTAINERS: Final = ("line", "syslog", "json", "windows", "delimited", "keyvalue
 TESTS: Final = ("equals", "in", "starts", "ends", "contains", "matches", "exists")
 """Tests on a field that was read, cheapest first."""
 
-READERS: Final = ("regex", "keyvalue", "json", "path", "audit")
+READERS: Final = ("regex", "keyvalue", "json", "path", "delimited", "xml", "cef", "leef", "audit")
+
+READER_OPTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "keyvalue": ("separator", "assign", "quote", "escape", "values", "keys"),
+    "delimited": ("separator", "quote", "escape"),
+}
+"""Options of readers. `separator`: the one character between pairs or values (pairs: blanks where it is missing).
+`assign`: the text between key and value. `quote`: the character around values that hold a separator; `escape`: how it
+is written inside them, see ESCAPES. `values: spaced`: values go on to the next key, which is a blank and what matches
+`keys`."""
+
+ESCAPES: Final = ("double", "backslash")
 
 TIME_FORMATS: Final = (
     "iso8601",
@@ -88,7 +99,6 @@ CONVERSIONS: Final = (
     "line_pipeline_id",
     "line_provider_name",
     "line_runspace_id",
-    "line_user",
     "line_user_domain",
     "line_user_name",
     "list",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import polars as pl
+
+from miharu.parse.splitting import Dialect, pieces_of, unquoted
 
 MAX_KEYS: Final = 512
 """Keys given a column in one batch; pairs of rarer keys are kept together in the column REST, so that a
@@ -12,30 +15,61 @@ hostile sender cannot make columns without end."""
 
 REST: Final = "more"
 
+_MARK: Final = "\x1e"
+
 # A value in double or single quotes (with backslash escapes), or up to the next blank or group separator (the audit
 # daemon sets one before the names it adds).
-PAIR: Final = r"""[0-9A-Za-z_][0-9A-Za-z_.\-/@]*=(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s\x1D]*)"""
+_KEY: Final = r"[0-9A-Za-z_][0-9A-Za-z_.\-/@]*"
+_VALUE: Final = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s\x1D]*)"""
 LOOKS_LIKE_PAIRS: Final = (
     r"""^\s*[A-Za-z_][0-9A-Za-z_.\-/]*=(?:"[^"]*"|'[^']*'|[^\s"']*)[\s,;]+[A-Za-z_][0-9A-Za-z_.\-/]*="""
 )
 
 
-def read_pairs(text: pl.Series, prefix: str = "") -> list[pl.Series]:
+def read_pairs(text: pl.Series, prefix: str = "", assign: str = "=") -> list[pl.Series]:
     """Return one String series per key found in `text`, named `prefix` + key.
 
     Of keys given twice in a row the first wins.
     """
+    pattern = _KEY + re.escape(assign) + _VALUE
     pairs = (
-        pl.DataFrame({"row": pl.Series(range(len(text)), dtype=pl.UInt32), "pair": text.str.extract_all(PAIR)})
+        pl.DataFrame({"row": pl.Series(range(len(text)), dtype=pl.UInt32), "pair": text.str.extract_all(pattern)})
         .explode("pair")
         .filter(pl.col("pair").is_not_null())
     )
     if pairs.is_empty():
         return []
-    split = pairs.get_column("pair").str.splitn("=", 2).struct.unnest()
+    split = pairs.get_column("pair").str.splitn(assign, 2).struct.unnest()
     key, value = split.get_columns()
     pairs = pl.DataFrame({"row": pairs.get_column("row"), "key": prefix + key, "value": _unquoted(value)})
     return spread(pairs, len(text))
+
+
+def pairs_apart(text: pl.Series, dialect: Dialect, assign: str) -> pl.DataFrame:
+    """Return (row, key, value) of pairs that a separator parts; keys and values may hold blanks and dots."""
+    pieces = pieces_of(text, dialect, assign)
+    pairs = pl.DataFrame({"row": pl.Series(range(len(text)), dtype=pl.UInt32), "pair": pieces})
+    made = assigned(pairs.explode("pair", empty_as_null=True), assign)
+    return made.with_columns(unquoted(made.get_column("value").str.strip_chars(), dialect).alias("value"))
+
+
+def marked_pairs(text: pl.Series, key: str, assign: str = "=") -> pl.DataFrame:
+    """Return (row, key, value) of pairs whose values go on to the blank before the next key."""
+    if text.str.contains(_MARK, literal=True).any():
+        text = text.str.replace_all(_MARK, "\ufffd", literal=True)
+    marked = text.str.replace_all(rf"(?:^|\s)({key}){re.escape(assign)}", f"{_MARK}${{1}}{assign}")
+    rows = pl.DataFrame({"row": pl.Series(range(len(text)), dtype=pl.UInt32), "pair": marked.str.split(_MARK)})
+    # What stands before the first key belongs to none.
+    pairs = rows.with_columns(pl.col("pair").list.slice(1)).explode("pair", empty_as_null=True)
+    return assigned(pairs, assign)
+
+
+def assigned(pairs: pl.DataFrame, assign: str) -> pl.DataFrame:
+    """Return (row, key, value) of (row, pair); what is no pair is left out."""
+    split = pairs.get_column("pair").str.splitn(assign, 2).struct.unnest()
+    key, value = split.get_columns()
+    made = pl.DataFrame({"row": pairs.get_column("row"), "key": key.str.strip_chars(), "value": value})
+    return made.filter(pl.col("value").is_not_null() & pl.col("key").is_not_null() & (pl.col("key") != ""))
 
 
 def safe(name: str) -> str:

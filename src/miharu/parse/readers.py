@@ -15,13 +15,18 @@ import orjson
 import polars as pl
 
 from miharu.catalog import Form, ReadStep
-from miharu.parse.pairs import read_pairs, spread
+from miharu.parse.cef import read_cef, read_leef
+from miharu.parse.pairs import marked_pairs, pairs_apart, read_pairs, spread
+from miharu.parse.splitting import Dialect, split, unquoted
+from miharu.parse.xml_text import read_xml
 
 FORM: Final = "form"
 """Column of the name of the form that matched, where forms have names."""
 
 _AT_ONCE: Final = 4000
 """Of so many rows the passes cost more than the matching."""
+
+_KEY: Final = r"[0-9A-Za-z_][0-9A-Za-z_.\-]*"
 
 Reader: TypeAlias = Callable[[pl.DataFrame, ReadStep], list[pl.DataFrame]]
 
@@ -118,9 +123,58 @@ def _without_empty(series: pl.Series) -> pl.Series:
 
 
 def read_keyvalue(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
-    """Read `key=value` pairs; a key that is already a column does not replace it."""
-    pairs = read_pairs(frame.get_column(step.field).cast(pl.String), step.prefix)
-    return [frame.with_columns(series for series in pairs if series.name not in frame.columns)]
+    """Read pairs; a key that is already a column does not replace it."""
+    text, options = frame.get_column(step.field).cast(pl.String), step.options
+    assign = options.get("assign", "=")
+    if options.get("values") == "spaced":
+        pairs = marked_pairs(text, options.get("keys", _KEY), assign)
+        value = unquoted(pairs.get_column("value").str.strip_chars(), Dialect("", '"', "backslash"))
+        found = pairs.with_columns(value.alias("value"))
+    elif "separator" in options:
+        dialect = Dialect(options["separator"], options.get("quote", '"'), options.get("escape", "backslash"))
+        found = pairs_apart(text, dialect, assign)
+    else:
+        return _added(frame, read_pairs(text, step.prefix, assign))
+    return _added(frame, spread(found.with_columns(key=step.prefix + pl.col("key")), frame.height))
+
+
+def read_columns(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
+    """Read values by their position: the names are those of `columns` that are as many as the values."""
+    options = step.options
+    dialect = Dialect(options.get("separator", ","), options.get("quote", '"'), options.get("escape", "double"))
+    text = frame.get_column(step.field).cast(pl.String)
+    left = pl.Series([True]).new_from_index(0, frame.height)
+    frames: list[pl.DataFrame] = []
+    for names in step.columns:
+        values, fits = split(text, dialect, len(names))
+        fits &= left
+        if not fits.any():
+            continue
+        left &= ~fits
+        named = [series.alias(step.prefix + name) for series, name in zip(values.get_columns(), names, strict=True)]
+        filled = [_without_empty(series) for series in pl.DataFrame(named).filter(fits).get_columns()]
+        frames += _added(frame.filter(fits), [series for series in filled if series.null_count() < len(series)])
+    return [*frames, frame.filter(left)] if left.any() else frames
+
+
+def read_cef_text(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
+    """Read CEF; see `miharu.parse.cef`."""
+    return _added(frame, read_cef(frame.get_column(step.field).cast(pl.String), step.prefix))
+
+
+def read_leef_text(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
+    """Read LEEF; see `miharu.parse.cef`."""
+    return _added(frame, read_leef(frame.get_column(step.field).cast(pl.String), step.prefix))
+
+
+def read_xml_text(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
+    """Read an XML element in a text field; see `miharu.parse.xml_text`."""
+    return _added(frame, read_xml(frame.get_column(step.field).cast(pl.String), step.prefix))
+
+
+def _added(frame: pl.DataFrame, columns: Sequence[pl.Series]) -> list[pl.DataFrame]:
+    """Return the frame with columns; one that is there already is not replaced."""
+    return [frame.with_columns(series for series in columns if series.name not in frame.columns)]
 
 
 def read_json_text(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
@@ -136,7 +190,7 @@ def read_json_text(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
     pairs = pl.DataFrame(
         {"row": rows, "key": keys, "value": values}, schema={"row": pl.UInt32, "key": pl.String, "value": pl.String}
     )
-    return [frame.with_columns(series for series in spread(pairs, frame.height) if series.name not in frame.columns)]
+    return _added(frame, spread(pairs, frame.height))
 
 
 def read_path(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:

@@ -49,24 +49,35 @@ def split(text: pl.Series, dialect: Dialect, count: int) -> tuple[pl.DataFrame, 
     return pl.DataFrame(columns), fits.scatter(rows, right)
 
 
-def pieces_of(text: pl.Series, dialect: Dialect) -> pl.Series:
-    """Return the values of each text as a list, without their quotes."""
+def pieces_of(text: pl.Series, dialect: Dialect, assign: str = "") -> pl.Series:
+    """Return the values of each text as a list, with their quotes; with `assign` pairs whose values have them."""
     if not dialect.quote or not text.str.contains(dialect.quote, literal=True).any():
         return text.str.split(dialect.separator)
-    return _pieces(text, dialect)
+    return _pieces(text, dialect, assign)
 
 
-def _pieces(text: pl.Series, dialect: Dialect) -> pl.Series:
+def unquoted(series: pl.Series, dialect: Dialect) -> pl.Series:
+    """Return values without the quotes around them."""
+    return _bare(series, dialect) if dialect.quote else series
+
+
+def _pieces(text: pl.Series, dialect: Dialect, assign: str = "") -> pl.Series:
     mark = dialect.separator
-    found = (mark + text).str.extract_all(_piece(dialect))
+    found = (mark + text).str.extract_all(_piece(dialect, assign))
     return found.list.eval(pl.element().str.slice(len(mark)))
 
 
 @cache
-def _piece(dialect: Dialect) -> str:
-    separator, quote = re.escape(dialect.separator), re.escape(dialect.quote)
+def _piece(dialect: Dialect, assign: str) -> str:
+    """Return the pattern of a separator and a value.
+
+    Quotes are opened at the beginning of a value only. A quote that opens one is no escaped one, so it would close
+    another: that keeps the search linear where quotes are left open.
+    """
+    separator, quote, equals = (re.escape(mark) for mark in (dialect.separator, dialect.quote, assign))
     inside = rf"(?:[^{quote}]|{quote}{quote})*" if dialect.escape == "double" else rf"(?:[^{quote}\\]|\\.)*"
-    return rf"(?s){separator}(?:\ *{quote}{inside}{quote}[^{separator}]*|[^{separator}]*)"
+    lead = rf"(?:[^{separator}{quote}\\]*?{equals})?\ *" if assign else r"\ *"
+    return rf"(?s){separator}(?:{lead}{quote}{inside}{quote}[^{separator}]*|[^{separator}]*)"
 
 
 def _bare(series: pl.Series, dialect: Dialect) -> pl.Series:

@@ -20,7 +20,17 @@ from miharu.parse.containers import (
     open_windows_text,
     open_windows_xml,
 )
-from miharu.parse.readers import Reader, read_json_text, read_keyvalue, read_path, read_regex
+from miharu.parse.readers import (
+    Reader,
+    read_cef_text,
+    read_columns,
+    read_json_text,
+    read_keyvalue,
+    read_leef_text,
+    read_path,
+    read_regex,
+    read_xml_text,
+)
 from miharu.parse.windows_forms import looks_like_windows_text
 
 CONTAINERS: Final[tuple[Container, ...]] = (
@@ -39,6 +49,10 @@ CONTAINERS: Final[tuple[Container, ...]] = (
 READERS: Final[Mapping[str, Reader]] = {
     "regex": read_regex,
     "keyvalue": read_keyvalue,
+    "delimited": read_columns,
+    "cef": read_cef_text,
+    "leef": read_leef_text,
+    "xml": read_xml_text,
     "json": read_json_text,
     "path": read_path,
     "audit": read_audit,
