@@ -67,7 +67,6 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "line_pipeline_id": w.line_named("Pipeline ?(?:Id|ID)"),
     "line_provider_name": w.line_named("ProviderName"),
     "line_runspace_id": w.line_named("Runspace ?(?:Id|ID)"),
-    "line_user": w.line_named("(?:Connected )?User(?:Id)?"),
     "line_user_domain": w.line_user_domain,
     "line_user_name": w.line_user_name,
     "list": c.as_list,
