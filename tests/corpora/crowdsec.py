@@ -180,7 +180,7 @@ def questions(wanted: Mapping[str, str]) -> Iterator[tuple[str, str, Iterable[st
         ("http_status", wanted.get("Meta.http_status"), ("http.response.status_code",)),
         ("http_user_agent", wanted.get("Meta.http_user_agent"), AGENTS),
         ("rule", wanted.get("Meta.rule_id"), ("rule.id",)),
-        ("fqdn", wanted.get("Meta.target_fqdn"), DOMAINS),
+        ("fqdn", re.sub(r":[0-9]+$", "", wanted.get("Meta.target_fqdn", "")), DOMAINS),
     )
     for question, value, fields in rows:
         if value and value != "-":
