@@ -16,12 +16,15 @@ _NUMBER = r"^(DWORD|QWORD) \((?:0x)?([0-9A-Fa-f]{1,8})(?:-0x([0-9A-Fa-f]{8}))?\)
 # https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments
 _ARGUMENT = r'(?:[^\s"]|"[^"]*"?)+'
 _HIVE = r"^(HK[A-Z]+(?:_[A-Z]+)*|\\(?i:REGISTRY)\\[A-Za-z]+)(?:\\|$)"
+_KERNEL_HIVES = {r"\REGISTRY\MACHINE": "HKLM", r"\REGISTRY\USER": "HKU"}
 _DWORD_DIGITS = 8
 
 
 def registry_hive(value: pl.Expr) -> pl.Expr:
-    """Return the first part of a path of the registry, which is the hive."""
-    return value.str.extract(_HIVE)
+    r"""Return the hive of a path of the registry, by its usual name: `HKLM` of `\REGISTRY\MACHINE\SOFTWARE`."""
+    first = value.str.extract(_HIVE)
+    known = first.str.to_uppercase().replace_strict(_KERNEL_HIVES, default=None, return_dtype=pl.String)
+    return pl.coalesce(known, first)
 
 
 def registry_key(value: pl.Expr) -> pl.Expr:

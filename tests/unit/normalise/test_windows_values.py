@@ -19,7 +19,9 @@ CONTEXT = "        Severity = Informational\r\n        Host Name = ConsoleHost\r
     ("name", "value", "expected"),
     [
         ("registry_hive", r"HKLM\System\CurrentControlSet\Services\upd\Start", "HKLM"),
-        ("registry_hive", r"\REGISTRY\MACHINE\SOFTWARE\Example", r"\REGISTRY\MACHINE"),
+        ("registry_hive", r"\REGISTRY\MACHINE\SOFTWARE\Example", "HKLM"),
+        ("registry_hive", r"\Registry\User\S-1-5-18\Example", "HKU"),
+        ("registry_hive", r"\REGISTRY\A\Example", r"\REGISTRY\A"),
         ("registry_hive", "Start", None),
         ("registry_key", r"HKU\S-1-5-18\Software\Example", r"S-1-5-18\Software\Example"),
         ("registry_key", r"\REGISTRY\MACHINE\SOFTWARE\Example", r"SOFTWARE\Example"),
