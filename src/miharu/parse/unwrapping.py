@@ -16,7 +16,7 @@ import polars as pl
 from miharu.catalog import ADOPTED, KEPT, LogSource
 from miharu.core.columns import RECORD_RAW, RECORD_ROW, RECORD_SCHEMA
 from miharu.parse.containers import Container, Frames, open_all
-from miharu.parse.envelope_table import ANYTHING, HEADED, NAMED, SYSLOG, envelope_of, may_be_envelope
+from miharu.parse.envelope_table import ANYTHING, HEADED, NAMED, SYSLOG, Envelope, envelope_of, may_be_envelope
 from miharu.parse.envelopes import (
     AT,
     FACILITY,
@@ -31,6 +31,7 @@ from miharu.parse.envelopes import (
     Wrapped,
     unwrap,
 )
+from miharu.parse.line_envelopes import LIKELY, SURE, line_envelopes
 from miharu.parse.recognition import Claim, recognise
 from miharu.parse.text import TAGS, TEXT
 from miharu.parse.windows_shapes import flatten_windows
@@ -76,7 +77,11 @@ class Unwrapper:
         """Return every row of `frames` in exactly one claim."""
         settled: list[Settled] = []
         wrapped: list[tuple[Settled, Wrapped]] = []
-        for container, parts in frames.items():
+        for container, given in frames.items():
+            parts: Sequence[pl.DataFrame] = given
+            if container == "line" and level < MAX_LEVELS:
+                opened, parts = self._surely_opened(given, outer, level)
+                settled += opened
             for claim in recognise(parts, self._by_container[container]):
                 at = claim.frame.get_column(AT) if outer is not None else None
                 one = Settled(container, claim, outer, at)
@@ -85,6 +90,23 @@ class Unwrapper:
                 if rest is not None:
                     settled.append(rest)
         return settled + self._opened(wrapped, outer, level) if wrapped else settled
+
+    def _surely_opened(
+        self, frames: Sequence[pl.DataFrame], outer: pl.DataFrame | None, level: int
+    ) -> tuple[list[Settled], list[pl.DataFrame]]:
+        """Open the lines that are envelopes whoever their record belongs to; return also what stays a line."""
+        nobody = replace(self._by_container["line"][-1])  # a claim of nobody but this call's
+        opened: list[Settled] = []
+        others: list[pl.DataFrame] = []
+        for frame in frames:
+            at = frame.get_column(AT) if outer is not None else None
+            wrapped, rest = _by_line(Settled("line", Claim(nobody, frame), outer, at), SURE)
+            for one in self._opened(wrapped, outer, level) if wrapped else ():
+                whole = one.container == "line" and one.claim.source is nobody
+                (others.append(one.claim.frame) if whole else opened.append(one))
+            if rest is not None:
+                others.append(rest.claim.frame)
+        return opened, others
 
     def _opened(
         self, wrapped: Sequence[tuple[Settled, Wrapped]], outer: pl.DataFrame | None, level: int
@@ -140,7 +162,23 @@ def _envelopes(one: Settled) -> tuple[list[tuple[Settled, Wrapped]], Settled | N
         begins = [pl.col("message").str.starts_with(begin) for begin in _MAY_BE_JSON]
         if frame.select(pl.any_horizontal(begins).any()).item():
             return [(one, Wrapped(frame, SYSLOG, whole=False))], None
+    if one.container == "line" and source.priority >= _UNKNOWN:
+        return _by_line(one, LIKELY)
     return [], one
+
+
+def _by_line(
+    one: Settled, envelopes: Sequence[tuple[str, Envelope]]
+) -> tuple[list[tuple[Settled, Wrapped]], Settled | None]:
+    """Split lines by what stands before the record in them."""
+    wrapped: list[tuple[Settled, Wrapped]] = []
+    left = pl.Series([True]).new_from_index(0, one.claim.frame.height)
+    for rows, frame, envelope in line_envelopes(one.claim.frame, envelopes):
+        part = _part(one, rows)
+        assert part is not None
+        wrapped.append((part, Wrapped(frame, envelope, whole=False)))
+        left &= ~rows
+    return wrapped, _part(one, left) if wrapped else one
 
 
 def _by_envelope(one: Settled) -> tuple[list[tuple[Settled, Wrapped]], Settled | None]:
