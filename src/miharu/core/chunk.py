@@ -6,15 +6,18 @@ Shapes are documented in `miharu.core.columns`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import polars as pl
 
 from miharu.core.columns import empty_rejects
 
-Format: TypeAlias = Literal["lines", "json", "evtx"]
+Format: TypeAlias = Literal["lines", "json", "evtx", "utmp", "lastlog", "faillog"]
 """How a file was cut into records: text lines, JSON documents or array items, Windows event records
-(rendered as JSON text)."""
+(rendered as JSON text), or binary records of logins."""
+
+BINARY_FORMATS: Final = frozenset({"utmp", "lastlog", "faillog"})
+"""Formats whose records are no text."""
 
 
 @dataclass(frozen=True, slots=True)

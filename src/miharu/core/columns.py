@@ -70,6 +70,7 @@ REJECT_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
 REJECT_REASONS: Final[dict[str, str]] = {
     "binary": "the content is not text and no binary reader knows it",
     "evtx_record": "a record of a Windows event log file could not be decoded",
+    "login_record": "the file ends within a binary record of a login (utmp, wtmp, btmp, lastlog, faillog)",
     "evtx_file": "the file claims to be a Windows event log but its structure is broken",
     "json_invalid": "the record starts like a JSON object but is not valid JSON",
     "xml_invalid": "the record starts like a Windows event in XML but is not well-formed",

@@ -16,6 +16,7 @@ from miharu.core.chunk import Format
 from miharu.core.columns import RECORD_HEADER, empty_rejects
 from miharu.parse.delimited import read_delimited
 from miharu.parse.json_shapes import read_json
+from miharu.parse.login_records import open_login_records
 from miharu.parse.pairs import LOOKS_LIKE_PAIRS, read_pairs
 from miharu.parse.syslog import read_syslog
 from miharu.parse.text import TEXT
@@ -143,6 +144,11 @@ def open_pairs(records: pl.DataFrame, _timezone: str) -> Opened:
 def open_audit(records: pl.DataFrame, _timezone: str) -> Opened:
     """Open records of the audit daemon, whose pairs have a reader of their own."""
     return Opened({"keyvalue": [records.rename({TEXT: "message"})]})
+
+
+def open_logins(kind: str, records: pl.DataFrame, _timezone: str) -> Opened:
+    """Open binary records of logins; their fields come as those of a JSON object."""
+    return Opened({"json": open_login_records(records.drop(TEXT), kind)})
 
 
 def open_line(records: pl.DataFrame, _timezone: str) -> Opened:

@@ -10,12 +10,12 @@ import polars as pl
 
 from miharu.catalog import CONTAINERS as CONTAINER_NAMES
 from miharu.catalog import LogSource
-from miharu.core.chunk import Fields, Format
+from miharu.core.chunk import BINARY_FORMATS, Fields, Format
 from miharu.core.columns import RECORD_HEADER, RECORD_SCHEMA, empty_rejects
 from miharu.parse.containers import Container, open_all, open_windows_text
 from miharu.parse.readers import read_all
 from miharu.parse.tables import CONTAINERS, READERS
-from miharu.parse.text import with_text
+from miharu.parse.text import with_text, without_text
 from miharu.parse.unwrapping import Unwrapper, bare
 from miharu.parse.windows_dates import DateOrder
 
@@ -51,7 +51,8 @@ class Parser:
         if records.is_empty():
             return Parsed([], empty_rejects())
         header = [RECORD_HEADER] if RECORD_HEADER in records.columns else []
-        records = with_text(records.select(*RECORD_SCHEMA, *header))
+        records = records.select(*RECORD_SCHEMA, *header)
+        records = without_text(records) if chunk_format in BINARY_FORMATS else with_text(records)
         opened = open_all(records, _containers(chunk_format, self._date_order), self._timezone)
         fields: list[Fields] = []
         for one in self._unwrapper.settle(opened.frames):

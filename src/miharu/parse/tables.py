@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from miharu.parse.audit import is_audit, read_audit
@@ -15,6 +16,7 @@ from miharu.parse.containers import (
     open_delimited,
     open_json,
     open_line,
+    open_logins,
     open_pairs,
     open_syslog,
     open_windows_text,
@@ -35,6 +37,9 @@ from miharu.parse.windows_forms import looks_like_windows_text
 
 CONTAINERS: Final[tuple[Container, ...]] = (
     Container("evtx", None, open_json, formats=("evtx",)),
+    Container("utmp", None, partial(open_logins, "utmp"), formats=("utmp",)),
+    Container("lastlog", None, partial(open_logins, "lastlog"), formats=("lastlog",)),
+    Container("faillog", None, partial(open_logins, "faillog"), formats=("faillog",)),
     Container("json", is_json_object, open_json),
     Container("windows_xml", is_windows_xml, open_windows_xml),
     Container("windows_text", looks_like_windows_text, open_windows_text),

@@ -28,6 +28,11 @@ _JAPANESE: Final = re.compile("[\u3005\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9
 _WIDE: Final = re.compile("[^\x00-\x7f\uff61-\uff9f]")
 
 
+def without_text(records: pl.DataFrame) -> pl.DataFrame:
+    """Add the column TEXT to records that are no text: it is empty."""
+    return records.with_columns(pl.lit("").alias(TEXT))
+
+
 def with_text(records: pl.DataFrame) -> pl.DataFrame:
     """Add the column TEXT (never null), and TAGS where a record is not UTF-8."""
     raw = records.get_column(RECORD_RAW)

@@ -1,4 +1,4 @@
-"""First bytes of content → what it is: Windows event log, JSON documents, text lines or binary; never by name."""
+"""First bytes of content → what it is: Windows event log, logins, JSON documents, text lines or binary."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from miharu.core.chunk import Format
 from miharu.sources.cut import BLANK
 from miharu.sources.json_items import Shape
 from miharu.sources.json_shape import shape_of
+from miharu.sources.login_records import LoginShape, login_shape
 from miharu.sources.textcoding import Encoding, encoding_of, to_utf8
 
 EVTX_MAGIC: Final = b"ElfFile\x00"
@@ -28,11 +29,12 @@ class Recognised:
     `first` is the first line of text that is not blank, or what the first bytes hold of it.
     """
 
-    kind: Literal["evtx", "json", "lines", "binary"]
+    kind: Literal["evtx", "json", "lines", "binary", "utmp", "lastlog", "faillog"]
     encoding: Encoding = "utf-8"
     mark: int = 0
     shape: Shape | None = None
     first: bytes = b""
+    login: LoginShape | None = None
 
     @property
     def format(self) -> Format:
@@ -40,10 +42,16 @@ class Recognised:
         return "lines" if self.kind == "binary" else self.kind
 
 
-def recognise(head: bytes) -> Recognised:
-    """Recognise content by its first `HEAD_BYTES` bytes (fewer only if there are no more)."""
+def recognise(head: bytes, name: str = "") -> Recognised:
+    """Recognise content by its first `HEAD_BYTES` bytes (fewer only if there are no more).
+
+    The file's `name` decides where it begins with nothing but zeros.
+    """
     if head.startswith(EVTX_MAGIC):
         return Recognised("evtx")
+    login = login_shape(head, name)
+    if login is not None:
+        return Recognised(login.format, login=login)
     encoding, mark = encoding_of(head)
     text = to_utf8(head[mark:], encoding)
     if _is_binary(text, encoding):

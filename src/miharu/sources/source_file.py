@@ -24,6 +24,7 @@ from miharu.sources.joining import Joiner
 from miharu.sources.json_items import JsonCutter
 from miharu.sources.limits import DEFAULT_LIMITS, HEAD_BYTES, Limits
 from miharu.sources.lines import LineCutter, line_spans
+from miharu.sources.login_records import login_chunks
 from miharu.sources.recognise import Recognised, recognise
 from miharu.sources.textcoding import TextWindow, to_utf8
 
@@ -122,6 +123,8 @@ class SourceFile:
         with closing(self._open()) as stream:
             if recognised.kind == "evtx":
                 yield from evtx_chunks(stream, builder, begin, end)
+            elif recognised.login is not None:
+                yield from login_chunks(stream, recognised.login, builder, begin, end)
             elif recognised.kind == "binary":
                 yield from self._binary(stream, builder, begin, end)
             else:
@@ -130,7 +133,7 @@ class SourceFile:
     @cached_property
     def _recognised(self) -> Recognised:
         with closing(self._open()) as stream:
-            return recognise(read_head(stream, HEAD_BYTES))
+            return recognise(read_head(stream, HEAD_BYTES), self.path)
 
     def _open(self) -> Stream:
         try:
