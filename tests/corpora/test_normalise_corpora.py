@@ -52,7 +52,7 @@ def expected_pairs(path: Path) -> list[tuple[dict[str, object], bytes]]:
 @pytest.mark.parametrize(
     ("folder", "datasets", "share"),
     [
-        ("system/auth", {"linux.auth"}, 1.0),
+        ("system/auth", {"system.auth"}, 1.0),
         ("system/syslog", {"linux.syslog"}, 1.0),
         ("apache/access", {"apache.access"}, 1.0),
         # Two of ten lines carry a proxy's list besides the peer: Elastic takes the list's, we the peer's address.
@@ -121,7 +121,7 @@ def test_hosts_that_fail2ban_bans_are_found(corpora: Path) -> None:
 def addresses(event: dict[str, object]) -> set[object]:
     # fail2ban's sample writes one octet with a leading zero: no address, but kept among the leftovers.
     left = json.loads(str(event.get("fields", "{}")))
-    return {event.get("source.ip"), event.get("source.domain"), left.get("linux.auth.address")}
+    return {event.get("source.ip"), event.get("source.domain"), left.get("system.auth.address")}
 
 
 def wazuh_lines(path: Path) -> list[str]:
@@ -132,8 +132,8 @@ def wazuh_lines(path: Path) -> list[str]:
     ("name", "dataset", "needed"),
     [
         ("cisco_asa.ini", "cisco.asa", {"event.code", "log.syslog.severity.code", "message"}),
-        ("sudo.ini", "linux.auth", {"user.name", "host.name", "process.name"}),
-        ("sshd.ini", "linux.auth", {"host.name", "process.name", "message"}),
+        ("sudo.ini", "system.auth", {"user.name", "host.name", "process.name"}),
+        ("sshd.ini", "system.auth", {"host.name", "process.name", "message"}),
     ],
 )
 def test_wazuhs_samples_are_recognised(corpora: Path, name: str, dataset: str, needed: set[str]) -> None:

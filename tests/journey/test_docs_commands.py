@@ -100,7 +100,7 @@ def test_what_rsyslog_sends_is_found(example: Example, served: Served, tmp_path:
     with rsyslog(tmp_path, action) as place:
         logger(place, [f"Failed password for {user} from 203.0.113.9 port 4025 ssh2"])
         (event,) = until(lambda: served.events(f"user.name : {user} and input.type : {example.found_by}"), what=user)
-    assert (event["event.dataset"], event["process.name"]) == ("linux.auth", "sshd")
+    assert (event["event.dataset"], event["process.name"]) == ("system.auth", "sshd")
 
 
 @pytest.fixture(scope="module")

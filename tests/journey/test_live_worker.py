@@ -93,7 +93,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, stages: Stages) -> dic
     assert len(found["events"]) == FRAMES * RECORDS  # type: ignore[arg-type]
     assert found["findings"]
     assert {row[1:] for row in found["events"]} == {  # type: ignore[attr-defined]
-        (f"192.0.2.{number}", "syslog-tcp", "linux.auth") for number in range(3)
+        (f"192.0.2.{number}", "syslog-tcp", "system.auth") for number in range(3)
     }
     return found
 

@@ -102,7 +102,7 @@ def check_against_rsyslog(rows: list[dict[str, object]], seen: Path, channel: st
         time, host, address = known[int(str(row["port"]))]
         assert instant(row["time"]) == time.astimezone(UTC), row
         assert (row["host"], row["ip"]) == (host, address)
-        assert (row["dataset"], row["program"], row["channel"]) == ("linux.auth", "sshd", channel)
+        assert (row["dataset"], row["program"], row["channel"]) == ("system.auth", "sshd", channel)
 
 
 WAYS = {
@@ -156,7 +156,7 @@ def test_elasticsearch_client(served: Served):
         # The same documents in other requests are the same records: they have ids.
         assert helpers.bulk(client, documents, chunk_size=150) == (COUNT, [])
     rows = arrived(served, "es-user")
-    assert {(row["dataset"], row["host"], row["program"]) for row in rows} == {("linux.auth", "web02", "sshd")}
+    assert {(row["dataset"], row["host"], row["program"]) for row in rows} == {("system.auth", "web02", "sshd")}
     assert {instant(row["time"]) for row in rows} == {begin}
 
 
@@ -186,7 +186,7 @@ def test_splunk_handler(served: Served):
         log.removeHandler(handler)
         handler.close()
     rows = arrived(served, "splunk-user")
-    assert {(row["dataset"], row["host"], row["channel"]) for row in rows} == {("linux.auth", "app01", "http-hec")}
+    assert {(row["dataset"], row["host"], row["channel"]) for row in rows} == {("system.auth", "app01", "http-hec")}
     assert {instant(row["time"]).replace(year=2026) for row in rows} == {datetime(2026, 3, 4, 5, 6, 8, tzinfo=UTC)}
 
 
@@ -201,5 +201,5 @@ def test_logger(options: list[str], served: Served):
         timeout=20,
     )  # fmt: skip
     (row,) = arrived(served, mark, 1)
-    assert (row["dataset"], row["ip"]) == ("linux.auth", "192.0.2.4")
+    assert (row["dataset"], row["ip"]) == ("system.auth", "192.0.2.4")
     assert abs(instant(row["time"]) - datetime.now(UTC)) < timedelta(minutes=1)

@@ -51,7 +51,7 @@ maybe = st.none() | words
 rows = st.fixed_dictionaries(
     {
         "@timestamp": st.sampled_from(TIMES),
-        "event.dataset": st.sampled_from(["windows.sysmon"] * 4 + ["windows.security", "linux.auth", "generic.line"]),
+        "event.dataset": st.sampled_from(["windows.sysmon"] * 4 + ["windows.security", "system.auth", "generic.line"]),
         "host.name": st.sampled_from([None, "h1", "h2", "Z"]),
         "event.code": st.sampled_from(["1", "1", "1", "3", None]),
         "winlog.channel": st.sampled_from([SYSMON, SYSMON, None]),

@@ -211,7 +211,7 @@ def test_shape_keeps_source_time_and_host_of_the_line(wrap: Callable[[str], dict
 )
 def test_header_taken_from_the_line_is_put_back(document: dict[str, object], expected: dict[str, object]) -> None:
     event = event_of(document)
-    assert event["event.dataset"] == "linux.auth"
+    assert event["event.dataset"] == "system.auth"
     assert event["@timestamp"] == SENT
     assert event["message"] == SAID
     assert event["process.name"] == "sshd"
@@ -361,7 +361,7 @@ def test_envelopes_in_envelopes_are_opened_to_a_depth(depth: int) -> None:
     for level in range(depth):
         inner = {"time": EPOCH, "index": f"i{level}", "event": inner if isinstance(inner, str) else json.dumps(inner)}
     event = event_of(inner)
-    assert event["event.dataset"] == ("linux.auth" if depth <= MAX_LEVELS else "generic.json")
+    assert event["event.dataset"] == ("system.auth" if depth <= MAX_LEVELS else "generic.json")
     assert event["fields"]["splunk.hec.index"] == f"i{max(0, depth - MAX_LEVELS)}"
 
 

@@ -68,18 +68,18 @@ def test_records_of_all_forms_are_judged_in_their_order(tmp_path: Path):
 
 def test_a_failure_says_what_decided(tmp_path: Path):
     wrong, odd, strange = reasons(tmp_path, rule({"match": [MISS, OTHER, "no log at all"]}))
-    assert "as linux.auth" in wrong
+    assert "as system.auth" in wrong
     assert "'Accepted password'" in wrong
     assert "as apache.access" in odd
     assert strange == "no log source claims it"
     hit, nothing = reasons(tmp_path, rule({"match": [HIT], "miss": [HIT, "no log at all"]}))[1:]
-    assert hit.startswith("the rule hits it, as linux.auth")
+    assert hit.startswith("the rule hits it, as system.auth")
     assert nothing == "no log source claims it"
 
 
 def test_a_logsource_that_does_not_include_the_record_is_named(tmp_path: Path):
     (reason,) = reasons(tmp_path, rule({"match": [HIT]}, logsource={"product": "linux", "service": "cron"}))
-    assert reason == "the rule's logsource does not include linux.auth"
+    assert reason == "the rule's logsource does not include system.auth"
 
 
 def test_a_record_that_is_rejected_fails(tmp_path: Path):

@@ -29,7 +29,7 @@ def findings(minutes: list[int], entity: str = '{"host.name":"web01"}') -> pl.Da
             "rule.hash": "h",
             "rule.tags": [],
             "event.id": f"e{minute}",
-            "event.dataset": "linux.auth",
+            "event.dataset": "system.auth",
             "@timestamp": START + timedelta(minutes=minute),
             "entity": entity,
             "matched": "{}",

@@ -24,7 +24,7 @@ CREATE TABLE miharu.secrets (password String) ENGINE = MergeTree ORDER BY tuple(
 INSERT INTO miharu.secrets VALUES ('TOP-SECRET');
 INSERT INTO miharu.findings VALUES ('f1', 'r1', '3'), ('f2', 'r2', '4');
 INSERT INTO miharu.events SELECT toDateTime64('2026-11-01 00:00:00', 6, 'UTC') + number * 600, toString(number),
-  'linux.auth',
+  'system.auth',
   concat('sshd failed password for alice number ', toString(number)), concat('Failed password ', toString(number)),
   concat('host', toString(number % 3)), if(number % 2, 'alice', 'bob'), concat('192.0.2.', toString(number % 250)), 22,
   ['a', 'b'], '{"sshd.port": "22", "n": 5}' FROM numbers(1000)

@@ -171,7 +171,7 @@ QUERIES = {
     "(SELECT 1)": "1",
     "SELECT user, version FROM (SELECT 'a' AS user, 'b' AS version)": "a\tb",
     "SELECT topK(1)(`event.dataset`), groupUniqArray(`event.dataset`), any(1), argMax(1, 2), sumIf(1, 1) FROM events": (
-        "['linux.auth']\t['linux.auth']\t1\t1\t1000"
+        "['system.auth']\t['system.auth']\t1\t1\t1000"
     ),
     "SELECT `event.id`::UInt32 + 1 FROM events ORDER BY 1 LIMIT 1": "1",
     "SELECT COLUMNS('^event.id$') FROM events ORDER BY `@timestamp` LIMIT 1": "0",
