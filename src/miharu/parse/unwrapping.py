@@ -156,7 +156,7 @@ def _extend(frames: Frames, more: Frames) -> None:
 def _envelopes(one: Settled) -> tuple[list[tuple[Settled, Wrapped]], Settled | None]:
     """Return the rows of a claim that are envelopes, by kind, and the others."""
     frame, source = one.claim.frame, one.claim.source
-    if one.container == "json" and not source.recognise.where and may_be_envelope(frame.columns):
+    if one.container == "json" and source.priority >= _UNKNOWN and may_be_envelope(frame.columns):
         return _by_envelope(one)
     if one.container == "syslog" and source.priority >= _UNKNOWN and REBUILT not in frame.columns:
         begins = [pl.col("message").str.starts_with(begin) for begin in _MAY_BE_JSON]
@@ -189,7 +189,7 @@ def _by_envelope(one: Settled) -> tuple[list[tuple[Settled, Wrapped]], Settled |
     partly = [series for series in columns if series.null_count()]
     if not partly:
         found = envelope_of(always)
-        return ([], one) if found is None else ([(one, Wrapped(frame, *found))], None)
+        return ([], one) if found is None else ([(one, _wrapped(one, frame, found))], None)
     presence = pl.DataFrame([series.is_not_null() for series in partly])
     kinds = presence.unique(maintain_order=True)
     envelopes = [
@@ -206,8 +206,14 @@ def _by_envelope(one: Settled) -> tuple[list[tuple[Settled, Wrapped]], Settled |
         if found is None:
             rest = part
         elif part is not None:
-            wrapped.append((part, Wrapped(_filled(part.claim.frame), *found)))
+            wrapped.append((part, _wrapped(part, _filled(part.claim.frame), found)))
     return wrapped, rest
+
+
+def _wrapped(one: Settled, frame: pl.DataFrame, found: tuple[Envelope, bool]) -> Wrapped:
+    """Return an envelope; where a log source with conditions takes it else, what is inside must be known better."""
+    envelope, whole = found
+    return Wrapped(frame, envelope, whole and not one.claim.source.recognise.where)
 
 
 def _filled(frame: pl.DataFrame) -> pl.DataFrame:
