@@ -64,6 +64,7 @@ CONVERSIONS: Final = (
     "dn_domain",
     "dn_name",
     "domain_name",
+    "doubled_quotes",
     "duration_clock",
     "duration_ms",
     "duration_s",

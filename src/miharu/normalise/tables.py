@@ -32,6 +32,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "dn_domain": dn_domain,
     "dn_name": dn_name,
     "domain_name": w.domain_name,
+    "doubled_quotes": web_values.doubled_quotes,
     "duration_clock": c.duration_clock,
     "duration_ms": c.duration(10**6),
     "duration_s": c.duration(10**9),

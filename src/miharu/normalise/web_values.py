@@ -23,6 +23,11 @@ def bar_list(value: pl.Expr) -> pl.Expr:
     return pl.when(items != "").then(items.str.split("|"))
 
 
+def doubled_quotes(value: pl.Expr) -> pl.Expr:
+    """Return what stood between quotes in a CSV file, where a quote is written twice (RFC 4180)."""
+    return value.str.replace_all('""', '"', literal=True)
+
+
 def executable_arguments(value: pl.Expr) -> pl.Expr:
     """Return the arguments of Santa's `<executable>|args=<arguments>`: the executable first, blanks in it kept."""
     parts = value.str.splitn(_ARGUMENTS, 2)

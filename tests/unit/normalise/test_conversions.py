@@ -45,6 +45,7 @@ HASHES = "SHA1=AB12,MD5=CD34,SHA256=EF56,IMPHASH=0077"
         ("bar_list", "a||b", ["a", "", "b"]),
         ("bar_list", "|", None),
         ("executable_arguments", "/bin/a b|args=a -x 1", ["/bin/a b", "a", "-x", "1"]),
+        ("doubled_quotes", 'select ""a""', 'select "a"'),
         ("executable_arguments", "/bin/a", ["/bin/a"]),
         ("form_text", "Mozilla/5.0+(X11)+a%2Bb", "Mozilla/5.0 (X11) a+b"),
         ("form_text", "Frob/1.0+(X)", "Frob/1.0 (X)"),
