@@ -51,6 +51,8 @@ def events(kind: Format, raws: list[bytes]) -> dict[str, dict[str, Any]]:
 
 def _plain(value: Any) -> Any:
     """XML writes line ends its own way (XML 1.0, 2.11); the JSON files beside the EVTX have no blanks at the end."""
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
     return value.replace("\r\n", "\n").rstrip() if isinstance(value, str) else value
 
 

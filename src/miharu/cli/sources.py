@@ -10,7 +10,7 @@ import polars as pl
 import typer
 
 from miharu.catalog import load_logsources
-from miharu.cli import sources_author, sources_try
+from miharu.cli import sources_audit, sources_author, sources_try
 from miharu.cli.context import context
 from miharu.cli.output import RowFormat, write_rows
 from miharu.core.clock import system_clock
@@ -21,6 +21,7 @@ app = typer.Typer(help="Log sources: which are known, how they are written, and 
 app.command("try")(sources_try.run)
 app.command("new")(sources_author.new)
 app.command("accept")(sources_author.accept)
+app.command("audit-policy")(sources_audit.run)
 
 
 @app.command("list")

@@ -1,5 +1,6 @@
 """The whole way: the only package that knows every stage."""
 
+from miharu.pipeline.auditpolicy import RuleNeed, Subcategory, audit_policy, rule_needs
 from miharu.pipeline.casefile import Casefile, Evidence, open_case
 from miharu.pipeline.exceptions import read_condition
 from miharu.pipeline.hidden import Hidden, hidden_counts, hidden_findings
@@ -44,12 +45,15 @@ __all__ = [
     "Progress",
     "Pulse",
     "Question",
+    "RuleNeed",
     "RuleRemark",
     "RuleTestResult",
     "Silent",
     "Stages",
+    "Subcategory",
     "accept_samples",
     "ask_for_hunt",
+    "audit_policy",
     "check_rules",
     "explain_event",
     "forget_vitals",
@@ -70,6 +74,7 @@ __all__ = [
     "read_paths",
     "read_vitals",
     "remove_imported",
+    "rule_needs",
     "rule_paths",
     "run_rule_tests",
     "run_waiting",
