@@ -54,15 +54,22 @@ def machinery() -> tuple[Parser, Normaliser]:
     return Parser(sources, "UTC"), Normaliser(sources, load_fields(), "UTC")
 
 
-def record(number: int, data: dict[str, str], *, failure: bool = False) -> str:
+def record(
+    number: int,
+    data: dict[str, str],
+    *,
+    failure: bool = False,
+    keywords: str = "",
+    provider: str = "Microsoft-Windows-Security-Auditing",
+) -> str:
     system = {
-        "Provider": {"#attributes": {"Name": "Microsoft-Windows-Security-Auditing"}},
+        "Provider": {"#attributes": {"Name": provider}},
         "EventID": number,
         "Version": 0,
         "Level": 0,
         "Task": 0,
         "Opcode": 0,
-        "Keywords": "0x8010000000000000" if failure else "0x8020000000000000",
+        "Keywords": keywords or ("0x8010000000000000" if failure else "0x8020000000000000"),
         "TimeCreated": {"#attributes": {"SystemTime": "2025-06-14T08:15:02.500000Z"}},
         "EventRecordID": 7000,
         "Execution": {"#attributes": {"ProcessID": 676, "ThreadID": 3100}},
@@ -177,6 +184,39 @@ def test_an_unknown_event_of_the_channel_is_kept_without_words() -> None:
     assert (event["event.dataset"], event["user.name"]) == ("windows.security", "alice")
     assert event[LEFTOVERS] == {"winlog.event_data.Sum": "7"}
     assert not {"event.action", "event.category", "event.type"} & event.keys()
+
+
+@pytest.mark.parametrize(
+    ("provider", "number", "action"),
+    [
+        ("AD FS Auditing", 1203, "federation-credentials-refused"),
+        ("VSSAudit", 8222, "shadow-copy-created"),
+        ("Microsoft-Windows-Security-Auditing", 8222, None),
+    ],
+)
+def test_other_programs_write_into_the_channel(provider: str, number: int, action: str | None) -> None:
+    (event,) = events_of([record(number, {}, provider=provider)])
+    assert event.get("event.action") == action
+
+
+@pytest.mark.parametrize(
+    ("keywords", "outcome"),
+    [
+        ("0x8020000000000000", "success"),
+        ("0x8010000000000000", "failure"),
+        ("0x80a0000000000000", "success"),  # with the bit of classic events
+        ("0x8090000000000000", "failure"),
+        ("0x8000000000000000", None),
+    ],
+)
+def test_keywords_tell_the_outcome(keywords: str, outcome: str | None) -> None:
+    (event,) = events_of([record(4673, {}, keywords=keywords)])
+    assert event.get("event.outcome") == outcome
+
+
+def test_who_asked_for_a_logon_is_among_its_users() -> None:
+    (event,) = events_of([record(4624, SUBJECT | {"TargetUserName": "svc-sql", "TargetDomainName": "EXAMPLE"})])
+    assert (event["user.name"], sorted(event["related.user"])) == ("svc-sql", ["alice", "svc-sql"])
 
 
 @pytest.mark.parametrize(
