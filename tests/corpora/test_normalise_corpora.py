@@ -53,7 +53,7 @@ def expected_pairs(path: Path) -> list[tuple[dict[str, object], bytes]]:
     ("folder", "datasets", "share"),
     [
         ("system/auth", {"system.auth"}, 1.0),
-        ("system/syslog", {"linux.syslog"}, 1.0),
+        ("system/syslog", {"system.syslog"}, 1.0),
         ("apache/access", {"apache.access"}, 1.0),
         # Two of ten lines carry a proxy's list besides the peer: Elastic takes the list's, we the peer's address.
         ("nginx/access", {"nginx.access", "apache.access"}, 0.85),

@@ -108,7 +108,7 @@ def test_a_rule_that_cannot_be_read_is_named_with_its_line_and_others_run(tmp_pa
 def test_an_unknown_field_in_a_log_source_is_named_with_its_line_and_a_suggestion(tmp_path: Path) -> None:
     content = tmp_path / "content"
     shutil.copytree(ROOT / "content", content)
-    source = content / "logsources" / "linux" / "linux.syslog.yml"
+    source = content / "logsources" / "linux" / "system.syslog.yml"
     text = source.read_text()
     assert "process.name" in text
     source.write_text(text.replace("process.name", "proces.name"))
@@ -117,7 +117,7 @@ def test_an_unknown_field_in_a_log_source_is_named_with_its_line_and_a_suggestio
         capture_output=True, text=True, check=False, timeout=60, env={**os.environ, "MIHARU_CONTENT": str(content)},
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
-    assert "linux.syslog.yml:" in done.stderr
+    assert "system.syslog.yml:" in done.stderr
     assert "proces.name" in done.stderr
     assert "process.name" in done.stderr
 

@@ -16,6 +16,7 @@ from miharu.core.chunk import Format
 from miharu.core.columns import RECORD_HEADER, empty_rejects
 from miharu.parse.delimited import read_delimited
 from miharu.parse.json_shapes import read_json
+from miharu.parse.kernel_ring import read_ring
 from miharu.parse.login_records import open_login_records
 from miharu.parse.pairs import LOOKS_LIKE_PAIRS, read_pairs
 from miharu.parse.syslog import read_syslog
@@ -149,6 +150,11 @@ def open_audit(records: pl.DataFrame, _timezone: str) -> Opened:
 def open_logins(kind: str, records: pl.DataFrame, _timezone: str) -> Opened:
     """Open binary records of logins; their fields come as those of a JSON object."""
     return Opened({"json": open_login_records(records.drop(TEXT), kind)})
+
+
+def open_ring(records: pl.DataFrame, _timezone: str) -> Opened:
+    """Open lines of the kernel's ring buffer (dmesg) as if syslog had passed them on."""
+    return Opened({"syslog": [read_ring(records)]})
 
 
 def open_line(records: pl.DataFrame, _timezone: str) -> Opened:

@@ -18,10 +18,12 @@ from miharu.parse.containers import (
     open_line,
     open_logins,
     open_pairs,
+    open_ring,
     open_syslog,
     open_windows_text,
     open_windows_xml,
 )
+from miharu.parse.kernel_ring import is_ring
 from miharu.parse.readers import (
     Reader,
     read_cef_text,
@@ -45,6 +47,7 @@ CONTAINERS: Final[tuple[Container, ...]] = (
     Container("windows_text", looks_like_windows_text, open_windows_text),
     Container("delimited", None, open_delimited, formats=("lines",)),
     Container("audit", is_audit, open_audit),
+    Container("ring", is_ring, open_ring),
     Container("syslog", None, open_syslog),
     Container("keyvalue", is_pairs, open_pairs),
     Container("line", None, open_line),

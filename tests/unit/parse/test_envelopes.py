@@ -352,7 +352,7 @@ def test_json_in_a_syslog_line_is_opened_for_who_knows_it(cookie: str) -> None:
         assert event["host.name"] == "ws07.example.com"
         assert (event["process.name"], event["log.syslog.facility.code"]) == ("agent", 1)
     unknown = "<13>Jun 14 08:15:02 ws1 agent[4]: " + json.dumps({"a": 1})
-    assert (bare(unknown)["event.dataset"], bare(unknown)["message"]) == ("linux.syslog", '{"a": 1}')
+    assert (bare(unknown)["event.dataset"], bare(unknown)["message"]) == ("system.syslog", '{"a": 1}')
 
 
 @pytest.mark.parametrize("depth", range(1, MAX_LEVELS + 3))

@@ -41,7 +41,7 @@ def test_mixed_file_is_recognised_line_by_line(parser: Parser) -> None:
         0: "generic.line",
         1: "generic.json",
         2: "generic.json",
-        4: "linux.syslog",
+        4: "system.syslog",
         5: "generic.keyvalue",
         6: "generic.line",
         7: "generic.line",
