@@ -11,7 +11,8 @@ https://www.w3.org/TR/WD-logfile.html, https://docs.zeek.org/en/master/log-forma
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import polars as pl
@@ -31,7 +32,13 @@ _MARK: Final = "#"
 _TABLE: Final = "header"
 _LEAST_NAMES: Final = 2
 _W3C_NULLS: Final = ("-",)
-_HEX: Final = re.compile(r"\\x([0-9a-fA-F]{2})")
+_TYPES: Final[Mapping[str, type[pl.DataType]]] = {
+    "bool": pl.Boolean,
+    **dict.fromkeys(("count", "int", "port"), pl.Int64),
+    **dict.fromkeys(("double", "interval"), pl.Float64),
+}
+_HEX: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|\\)")
+"""Zeek's escapes: of a byte, and of the backslash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class Header:
     nulls: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     listed_by: str = ","
-    flags: tuple[str, ...] = ()
+    types: Mapping[str, pl.DataType | type[pl.DataType]] = field(default_factory=dict)
     path: str = ""
     date: str = ""
     escaped: bool = False
@@ -98,15 +105,24 @@ def _columns(values: pl.DataFrame, header: Header) -> pl.DataFrame:
     frame = frame.with_columns(pl.when(~every.is_in(nulls)).then(every))
     if header.escaped:
         frame = frame.with_columns(
-            _unescaped(series) for series in frame.get_columns() if series.str.contains("\\x", literal=True).any()
+            _unescaped(series) for series in frame.get_columns() if series.str.contains("\\", literal=True).any()
         )
     frame = frame.with_columns(
         *(pl.col(name).str.split(header.listed_by) for name in header.lists),
-        *(pl.col(name).replace_strict({"T": True, "F": False}, default=None) for name in header.flags),
+        *(_typed(frame.get_column(name), kind) for name, kind in header.types.items()),
     )
     if header.path:
         frame = frame.with_columns(pl.lit(header.path).alias("_path"))
     return frame.with_columns(_datetime(frame, header))
+
+
+def _typed(series: pl.Series, kind: pl.DataType | type[pl.DataType]) -> pl.Series:
+    """Return a column as the type that Zeek says; as text where a value does not fit."""
+    if kind == pl.Boolean:
+        typed = series.replace_strict({"T": True, "F": False}, default=None, return_dtype=pl.Boolean)
+    else:
+        typed = series.cast(kind, strict=False)
+    return typed if typed.null_count() == series.null_count() else series
 
 
 def _datetime(frame: pl.DataFrame, header: Header) -> list[pl.Expr]:
@@ -118,7 +134,7 @@ def _datetime(frame: pl.DataFrame, header: Header) -> list[pl.Expr]:
 
 
 def _unescaped(series: pl.Series) -> pl.Series:
-    """Undo Zeek's escapes: a backslash, x and two hexadecimal digits stand for a byte."""
+    """Undo Zeek's escapes, once for each text."""
     distinct = series.unique().drop_nulls()
     plain = [_bytes_of(text) for text in distinct]
     return series.replace_strict(distinct, pl.Series(plain, dtype=pl.String), default=None)
@@ -127,7 +143,11 @@ def _unescaped(series: pl.Series) -> pl.Series:
 def _bytes_of(text: str) -> str:
     if not text.isascii():
         return text
-    return _HEX.sub(lambda found: chr(int(found[1], 16)), text).encode("latin-1").decode("utf-8", "replace")
+    return _HEX.sub(_character, text).encode("latin-1").decode("utf-8", "replace")
+
+
+def _character(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16)) if escape[1] else "\\"
 
 
 def _directives(text: str) -> Header | None:
@@ -145,7 +165,7 @@ def _directives(text: str) -> Header | None:
 
 def _zeek(lines: list[str]) -> Header | None:
     marks = [at for at, line in enumerate(lines) if line.startswith("#separator")]
-    separator = _HEX.sub(lambda found: chr(int(found[1], 16)), lines[marks[-1]][10:].strip(" "))[:1] or "\t"
+    separator = _HEX.sub(_character, lines[marks[-1]][10:].strip(" "))[:1] or "\t"
     said: dict[str, list[str]] = {}
     for line in lines[marks[-1] + 1 :]:
         name, *values = line[1:].split(separator)
@@ -153,7 +173,8 @@ def _zeek(lines: list[str]) -> Header | None:
     names, types = tuple(said.get("fields", ())), said.get("types", [])
     if not names:
         return None
-    kinds = dict(zip(names, types, strict=False))
+    # A column named twice has no type, for it is told apart by another name.
+    kinds = {name: kind for name, kind in zip(names, types, strict=False) if names.count(name) == 1}
     nulls = tuple(value for key in ("unset_field", "empty_field") for value in said.get(key, ())[:1])
     return Header(
         names,
@@ -161,7 +182,7 @@ def _zeek(lines: list[str]) -> Header | None:
         nulls or ("-", "(empty)"),
         lists=tuple(name for name, kind in kinds.items() if kind.startswith(("set[", "vector["))),
         listed_by=(said.get("set_separator") or [","])[0] or ",",
-        flags=tuple(name for name, kind in kinds.items() if kind == "bool"),
+        types={name: _TYPES[kind] for name, kind in kinds.items() if kind in _TYPES},
         path=(said.get("path") or [""])[0],
         escaped=True,
     )

@@ -51,15 +51,15 @@ def test_w3c_with_commas_has_quotes():
 
 def test_zeek_types_escapes_and_nothing():
     header = ZEEK + "#fields\tts\tq\tAA\tanswers\tn\n#types\ttime\tstring\tbool\tvector[string]\tcount"
-    rows = read(["1.5\tx\\x09y\tT\ta,b\t-", "2.5\t(empty)\tF\t-\t7", "#close\t2025"], header)
+    rows = read(["1.5\tx\\x09y\\\\z\tT\ta,b\t-", "2.5\t(empty)\tF\t-\t7", "#close\t2025"], header)
     assert {k: v for k, v in rows[0].items() if k != "message"} == {
         "ts": "1.5",
-        "q": "x\ty",
+        "q": "x\ty\\z",
         "AA": True,
         "answers": ["a", "b"],
         "_path": "dns",
     }
-    assert rows[1]["n"] == "7"
+    assert rows[1]["n"] == 7
     assert "q" not in rows[1]
     assert rows[2] == {"directive": "close", "message": "#close\t2025"}
 
