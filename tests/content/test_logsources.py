@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from miharu.catalog import LogSource, Sample, load_fields, load_logsources
-from miharu.core.columns import LEFTOVERS, RECORD_HEADER, RECORD_SCHEMA
+from miharu.core.chunk import Format
+from miharu.core.columns import LEFTOVERS, RECORD_HEADER, RECORD_ROW, RECORD_SCHEMA
 from miharu.normalise import Normaliser
 from miharu.parse import Parser
 
@@ -82,11 +83,33 @@ def test_source_has_samples_and_refuses_others(source: LogSource) -> None:
     if not source.recognise.where:
         return
     assert any(sample.refuse for sample in source.tests), "a line of something else that must be refused is missing"
-    # Asked before everyone who comes after it, it must still refuse what is theirs.
-    others = [other for other in SOURCES.values() if other.id != source.id and other.priority >= source.priority]
-    eager = Parser([*others, dataclasses.replace(source, priority=-1)], "UTC")
-    for other in others:
-        for sample in other.tests:
+    # Asked before everyone who comes after it, it must still refuse what is theirs. Who reads how does not matter.
+    others = [
+        dataclasses.replace(other, read=())
+        for other in SOURCES.values()
+        if other.id != source.id and other.priority >= source.priority
+    ]
+    eager = Parser([*others, dataclasses.replace(source, priority=-1, read=())], "UTC")
+    theirs = frozenset(other.id for other in others)
+    for chunk_format, owners, records in stacked():
+        wanted = records.filter([owner in theirs for owner in owners])
+        for fields in eager.read(chunk_format, wanted).fields:
+            if fields.source == source.id:
+                claimed = {owners[row] for row in fields.frame.get_column(RECORD_ROW).to_list()}
+                raise AssertionError(f"{source.id} claims samples of {sorted(claimed)}")
+
+
+@cache
+def stacked() -> list[tuple[Format, list[str], pl.DataFrame]]:
+    """Return all samples that must be taken as one frame of records for each format, with the ids of their owners."""
+    found: dict[Format, list[tuple[str, pl.DataFrame]]] = {}
+    for source in SOURCES.values():
+        for sample in source.tests:
             if not sample.refuse:
-                claimed = {one.source for one in eager.read(sample.format, records_of(sample)).fields}
-                assert source.id not in claimed, f"{source.id} claims a sample of {other.id}"
+                found.setdefault(sample.format, []).append((source.id, records_of(sample)))
+    stacks = []
+    for chunk_format, samples in found.items():
+        records = pl.concat([frame for _, frame in samples], how="diagonal")
+        rows = pl.Series(range(records.height), dtype=pl.UInt32)
+        stacks.append((chunk_format, [owner for owner, _ in samples], records.with_columns(rows.alias(RECORD_ROW))))
+    return stacks
