@@ -1,20 +1,21 @@
 """Text and a table of `content/lookups` → words: of the whole value, of each set bit, or of each item.
 
-Codes take few values, so each distinct one is translated once.
+Codes take few values, so each distinct one is translated once, and remembered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 
-import numpy as np
 import polars as pl
-import pyarrow as pa
 
-from miharu.normalise.conversions import integer
+_ITEM: Final = re.compile(r"[^\s,]+")
+_NUMBER: Final = re.compile("0x[0-9A-Fa-f]{1,16}|[0-9]{1,20}")
+_REMEMBERED: Final = 20_000
 
-_ITEM: Final = r"[^\s,]+"
+Words: TypeAlias = str | list[str] | None
 
 
 def translated(value: pl.Expr, table: Mapping[str, str], each: str = "") -> pl.Expr:
@@ -27,48 +28,50 @@ def translated(value: pl.Expr, table: Mapping[str, str], each: str = "") -> pl.E
     A value without any word gives null.
     """
     if each == "bits":
-        return value.map_batches(lambda texts: _by_distinct(texts, _BitTable(table)), return_dtype=pl.List(pl.String))
+        return value.map_batches(_Distinct(_bits_of(table), listed=True), return_dtype=pl.List(pl.String))
     if each == "items":
-        return value.map_batches(lambda texts: _by_distinct(texts, _ItemTable(table)), return_dtype=pl.List(pl.String))
-    return value.replace_strict(dict(table), default=None, return_dtype=pl.String)
+        return value.map_batches(_Distinct(_items_of(table), listed=True), return_dtype=pl.List(pl.String))
+    return value.map_batches(_Distinct(table.get, listed=False), return_dtype=pl.String)
 
 
-class _BitTable:
-    def __init__(self, table: Mapping[str, str]) -> None:
-        self._bits = np.array([int(key, 16) for key in table], dtype=np.uint64)
-        self._words = pl.Series(list(table.values()), dtype=pl.String)
+def _bits_of(table: Mapping[str, str]) -> Callable[[str], Words]:
+    words = [(int(key, 16), word) for key, word in table.items()]
 
-    def words(self, texts: pl.Series) -> pl.Series:
-        """Return the words of each number."""
-        numbers = pl.select(integer(pl.lit(texts))).to_series().fill_null(0)
-        have = numbers.to_numpy().astype(np.uint64)[:, np.newaxis] & self._bits
-        held = have == self._bits
-        ends = np.zeros(len(texts) + 1, dtype=np.int64)
-        np.cumsum(held.sum(axis=1), out=ends[1:])
-        words = self._words.gather(pl.Series(np.nonzero(held)[1].astype(np.uint32)))
-        # Arrow arrays are made by Polars: `pyarrow.array` would import pandas, 0.7 s.
-        array = pa.LargeListArray.from_arrays(
-            pl.Series(ends).to_arrow(), words.to_arrow(compat_level=pl.CompatLevel.newest())
-        )
-        return pl.Series(pl.from_arrow(array))
+    def words_of(text: str) -> Words:
+        if not _NUMBER.fullmatch(text):
+            return None
+        number = int(text, 0 if text.startswith("0x") else 10)
+        return [word for bits, word in words if number & bits == bits] or None
+
+    return words_of
 
 
-class _ItemTable:
-    def __init__(self, table: Mapping[str, str]) -> None:
-        self._table = dict(table)
+def _items_of(table: Mapping[str, str]) -> Callable[[str], Words]:
+    def words_of(text: str) -> Words:
+        return [word for word in map(table.get, _ITEM.findall(text)) if word is not None] or None
 
-    def words(self, texts: pl.Series) -> pl.Series:
-        """Return the words of each text's items."""
-        word = pl.element().replace_strict(self._table, default=None, return_dtype=pl.String)
-        items = pl.lit(texts).str.extract_all(_ITEM).list.eval(word).list.drop_nulls()
-        return pl.select(items).to_series()
+    return words_of
 
 
-def _by_distinct(texts: pl.Series, table: _BitTable | _ItemTable) -> pl.Series:
-    keys = texts.unique()
-    words = table.words(keys)
-    words = words.set(words.list.len() == 0, None)
-    at = texts.to_frame("v").join(
-        pl.DataFrame({"v": keys}).with_row_index("at"), on="v", how="left", nulls_equal=True, maintain_order="left"
-    )
-    return words.gather(at.get_column("at")).alias(texts.name)
+class _Distinct:
+    """Translates a column by its distinct values."""
+
+    def __init__(self, words_of: Callable[[str], Words], *, listed: bool) -> None:
+        self._words_of = words_of
+        self._dtype = pl.List(pl.String) if listed else pl.String()
+        self._memo: dict[str, Words] = {}
+
+    def __call__(self, texts: pl.Series) -> pl.Series:
+        """Return the words of each text."""
+        if texts.null_count() == len(texts):
+            return pl.Series([None], dtype=self._dtype).new_from_index(0, len(texts))
+        encoded = texts.to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
+        words = [self._words(text) for text in encoded.dictionary.to_pylist()]
+        return pl.Series(words, dtype=self._dtype).gather(pl.Series(encoded.indices)).alias(texts.name)
+
+    def _words(self, text: str) -> Words:
+        if text not in self._memo:
+            if len(self._memo) >= _REMEMBERED:
+                self._memo.clear()
+            self._memo[text] = self._words_of(text)
+        return self._memo[text]

@@ -40,7 +40,7 @@ def test_bits_of_hexadecimal_and_decimal_numbers() -> None:
     assert words(RIGHTS, "bits", "0x2", "1", "0x80000003") == [["write"], ["read"], ["read", "write", "both", "all"]]
 
 
-@pytest.mark.parametrize("value", ["0x0", "-", "", "%%1", "0x10", None, "0xffffffffffffffffff"])
+@pytest.mark.parametrize("value", ["0x0", "-", "", "%%1", "0x10", None, "0xffffffffffffffffff", "-1", "1_1"])
 def test_a_value_without_a_known_bit_has_no_words(value: str | None) -> None:
     assert words(RIGHTS, "bits", value, "0x1") == [None, ["read"]]
 
