@@ -45,6 +45,7 @@ TIME_FORMATS: Final = (
     "webkit",
     "cocoa",
     "tai64n",
+    "symantec_hex",
 )
 """Named formats; any text with `%` is a strftime format."""
 
@@ -145,6 +146,7 @@ CONTAINER_MAP: Final[dict[str, dict[str, str | tuple[str, ...]]]] = {
         "severity": "log.syslog.severity.code",
         "version": "log.syslog.version",
         "msgid": "log.syslog.msgid",
+        "asl_level": "log.level",
         "procid": "log.syslog.procid",
     },
     "json": {},
@@ -207,6 +209,14 @@ CONTAINER_NAMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 """Names, by their beginning, under which a container's fields are kept: in a column of their own where
 that name is declared and nothing else holds the value unchanged, else among the leftovers."""
 
+
+RESERVED: Final = frozenset(
+    {
+        *("@timestamp", "event.id", "event.created", "event.ingested", "event.original", "event.dataset"),
+        *("ecs.version", "log.file.path", "log.offset"),
+    }
+)
+"""Fields that are filled for every event alike: no log source maps or sets them."""
 
 ADOPTED: Final = "record.adopted."
 """Beginning of the columns of what an envelope around the record says in ECS names: taken where the record itself

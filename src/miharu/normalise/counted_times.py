@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from miharu.core.columns import UTC_MICROS
-from miharu.normalise.clocks import TimeContext, TimeFormat
+from miharu.normalise.clocks import TimeContext, TimeFormat, localised, naive_times
 
 _FILETIME_EPOCH: Final = 11_644_473_600_000_000
 """Microseconds from 1601-01-01 to 1970-01-01 (MS-DTYP 2.3.3)."""
@@ -17,6 +17,7 @@ _SECONDS_LIMIT: Final = 32_503_680_000
 """Seconds of the year 3000: a larger number is not meant as seconds."""
 _TAI_SECONDS: Final = 2**62 + 10
 """The TAI64 label of 1970-01-01, as multilog writes it (https://cr.yp.to/libtai/tai64.html)."""
+_HEXED: Final = r"^([0-9A-Fa-f]{2})(0[0-9ABab])([0-9A-Fa-f]{2})([0-9A-Fa-f]{2})([0-9A-Fa-f]{2})([0-9A-Fa-f]{2})$"
 _TAI: Final = r"^@(4[0-9A-Fa-f]{15})([0-9A-Fa-f]{8})"
 
 
@@ -81,3 +82,12 @@ def read_tai64n(text: pl.Series, _context: TimeContext) -> pl.Series:
     seconds -= _TAI_SECONDS
     seconds = seconds.set((seconds.abs() >= _SECONDS_LIMIT).fill_null(value=True), None)
     return (seconds * 10**6 + nanos // 10**3).cast(UTC_MICROS)
+
+
+def read_symantec_hex(text: pl.Series, context: TimeContext) -> pl.Series:
+    """Read six hexadecimal bytes: years since 1970, months since January, day, hour, minute, second (local)."""
+    parts = text.str.extract_groups(_HEXED).struct.unnest().get_columns()
+    year, month, *rest = (part.str.to_integer(base=16, strict=False, dtype=pl.Int32) for part in parts)
+    numbers = [series.alias(str(place)) for place, series in enumerate((year + 1970, month + 1, *rest))]
+    padded = pl.DataFrame(numbers).select(pl.concat_str(pl.all().cast(pl.String).str.zfill(2), separator=" "))
+    return localised(naive_times(padded.to_series(), "%Y %m %d %H %M %S"), context)

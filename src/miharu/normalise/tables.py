@@ -11,7 +11,15 @@ from miharu.normalise import windows_values as w
 from miharu.normalise.addresses import first_client_expr, ip_expr, mac_expr
 from miharu.normalise.clocks import TimeFormat
 from miharu.normalise.conversions import Conversion
-from miharu.normalise.counted_times import epoch, read_cocoa, read_epoch, read_filetime, read_tai64n, read_webkit
+from miharu.normalise.counted_times import (
+    epoch,
+    read_cocoa,
+    read_epoch,
+    read_filetime,
+    read_symantec_hex,
+    read_tai64n,
+    read_webkit,
+)
 from miharu.normalise.directory_names import dn_domain, dn_name
 from miharu.normalise.times import read_apache, read_iso8601, read_syslog_stamp
 from miharu.normalise.written_times import read_ctime, read_eu, read_rfc2822, read_us
@@ -118,4 +126,5 @@ TIME_FORMATS: Final[Mapping[str, TimeFormat]] = {
     "webkit": read_webkit,
     "cocoa": read_cocoa,
     "tai64n": read_tai64n,
+    "symantec_hex": read_symantec_hex,
 }

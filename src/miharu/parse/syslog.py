@@ -29,7 +29,8 @@ _STAMPED: Final = rf"""(?xs)^(?P<head>
 (?:\[(?P<bracketed>[A-Za-z][0-9A-Za-z_./\-]*)\]:?\ |   # metalog
 (?:(?P<hostname>{_HOST})\ +(?::\ )?)?
 (?::?(?:{_BSD})(?:\ [A-Z]{{3,5}})?:\ +)?             # the sender's own stamp behind a relay's
-(?:(?P<program>[^\s:\[=",{{}}]{{1,128}})(?:\[(?P<pid>[^\]\s]{{0,64}})\])?:(?:\ |$))?)
+(?:(?P<program>[^\s:\[=",{{}}]{{1,128}})(?:\[(?P<pid>[^\]\s]{{0,64}})\]
+ (?:\ \((?P<asl_job>[a-zA-Z][^()\s]{{0,127}})\))?(?:\ <(?P<asl_level>[A-Z][a-z]{{2,12}})>)?)?:(?:\ |$))?)  # Apple's
 )"""
 
 _UNSTAMPED: Final = r"""(?xs)^(?P<head>

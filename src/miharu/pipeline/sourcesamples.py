@@ -11,16 +11,14 @@ import orjson
 import polars as pl
 
 from miharu.catalog import FieldCatalog, LogSource, Sample
-from miharu.core.columns import LEFTOVERS, RECORD_SCHEMA
+from miharu.core.columns import LEFTOVERS, RECORD_HEADER, RECORD_SCHEMA
 from miharu.normalise import Normaliser
 from miharu.parse import Parser
 
 REFERENCE: Final = datetime(2025, 6, 15, 12, tzinfo=UTC)
 """When a sample arrived, where it does not say so itself."""
 _CREATED: Final = datetime(2025, 6, 15, 12, 0, 1, tzinfo=UTC)
-_LEFT_OUT: Final = frozenset(
-    ("record.row", "event.id", "event.created", "event.original", "ecs.version", "log.offset", "log.file.path")
-)
+_LEFT_OUT: Final = frozenset(("record.row", "event.id", "event.created", "event.original", "ecs.version", "log.offset"))
 
 PlainEvent = dict[str, Any]
 
@@ -55,14 +53,15 @@ def records_of(sample: Sample) -> pl.DataFrame:
     """Return a sample as the one record of a file."""
     raw = sample.record.rstrip("\n").encode()
     row = [[0], ["0" * 32], [raw], [0], ["sample.log"], [sample.reference or REFERENCE]]
-    return pl.DataFrame(dict(zip(RECORD_SCHEMA, row, strict=True)), schema=RECORD_SCHEMA)
+    frame = pl.DataFrame(dict(zip(RECORD_SCHEMA, row, strict=True)), schema=RECORD_SCHEMA)
+    return frame.with_columns(pl.lit(sample.header).alias(RECORD_HEADER)) if sample.header else frame
 
 
 def plain_event(batch: pl.DataFrame) -> PlainEvent:
     """Return the one event of a batch as content files write it: dates as text, leftovers as a mapping."""
     event: PlainEvent = {}
     for name, value in batch.row(0, named=True).items():
-        if value is None or name in _LEFT_OUT:
+        if value is None or name in _LEFT_OUT or name.startswith("log.file."):
             continue
         if isinstance(value, datetime):
             text = value.isoformat(timespec="microseconds" if value.microsecond else "seconds")

@@ -5,12 +5,14 @@ What is already right stays as its author wrote it, comments and order included;
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
 import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, Node, SequenceNode
 
 from miharu.catalog import plain
 from miharu.core.columns import LEFTOVERS
@@ -18,6 +20,7 @@ from miharu.core.columns import LEFTOVERS
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Final[Any] = yaml.SafeDumper
 _WIDE: Final = 1_000_000
+_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 _STEP: Final = 2
 
 
@@ -45,8 +48,12 @@ def dump(name: str, value: Any, indent: int) -> list[str]:
     if isinstance(value, dict) and value and indent >= 0:
         inner = [line for key, item in value.items() for line in dump(key, item, indent + _STEP)]
         return [" " * indent + _key(name) + ":", *inner]
-    if isinstance(value, list | dict):
+    if isinstance(value, list) and any(":" in str(item) for item in value):
+        written = f"{_key(name)}: {orjson.dumps(value).decode()}"  # a plain `::1` in brackets is no YAML
+    elif isinstance(value, list | dict):
         written = f"{_key(name)}: {_dumped(value, flow=True)}"
+    elif isinstance(value, str) and "\n" in value:
+        written = f"{_key(name)}: {orjson.dumps(value).decode()}"  # JSON's strings are YAML's in double quotes
     else:
         written = _unquoted(name, value) or _dumped({name: value}, flow=False)
     return [" " * indent + line for line in written.split("\n")]
@@ -133,9 +140,4 @@ def _key(name: str) -> str:
 
 def _unquoted(name: str, value: Any) -> str | None:
     """Return a date without quotes, as the files write it; None for anything else."""
-    if not isinstance(value, str):
-        return None
-    node = yaml.compose(value, Loader=_LOADER) if value[:1].isdecimal() and "\n" not in value else None
-    if isinstance(node, ScalarNode) and node.tag.endswith(":timestamp"):
-        return f"{_key(name)}: {value}"
-    return None
+    return f"{_key(name)}: {value}" if isinstance(value, str) and _INSTANT.fullmatch(value) else None

@@ -76,6 +76,9 @@ MORNING = at(2025, 6, 14, 8, 15, 2)
         ("cocoa", "771581702.5", at(2025, 6, 14, 8, 15, 2, 500000)),
         ("cocoa", "inf", None),
         ("tai64n", "@40000000684d2f90003d0900", at(2025, 6, 14, 8, 15, 2, 4000)),
+        ("symantec_hex", "37050E080F02", MORNING),
+        ("symantec_hex", "370C0E080F02", None),
+        ("symantec_hex", "37050E083F02", None),
         ("tai64n", "@4fffffffffffffffffffffff", None),
     ],
 )

@@ -36,6 +36,11 @@ def read(line: str) -> dict[str, object] | None:
             | {"program": "su", "message": "x"}),
         ("Jun 14 08:15:02 2025 web1 su: x", {"timestamp": "Jun 14 08:15:02 2025", "hostname": "web1"}
             | {"program": "su", "message": "x"}),
+        (
+            "Jun 14 08:15:02 mac1 com.apple.xpc.launchd[1] (com.example.agent[4711]) <Notice>: exited",
+            {"timestamp": "Jun 14 08:15:02", "hostname": "mac1", "program": "com.apple.xpc.launchd", "pid": "1"}
+            | {"asl_job": "com.example.agent[4711]", "asl_level": "Notice", "message": "exited"},
+        ),
         ("Jun 14 08:15:02 su[1]: x", {"timestamp": "Jun 14 08:15:02", "program": "su", "pid": "1", "message": "x"}),
         ("Jun 14 08:15:02 web1 no tag here", {"timestamp": "Jun 14 08:15:02", "hostname": "web1"}
             | {"message": "no tag here"}),

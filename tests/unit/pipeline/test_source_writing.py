@@ -34,9 +34,10 @@ def test_only_what_differs_is_written_anew() -> None:
         "event.outcome": "success",
         "fields": {"a.b.kept": "1", "a.b.other": ["y", "z"], "a.b.true": True},
         "process.command_line": "a: 'b' # c",
+        "related.ip": ["::1", "192.0.2.1"],
         "user.id": "0012",
     }
-    assert with_events(FILE, {4: event}).splitlines()[3:17] == [
+    assert with_events(FILE, {4: event}).splitlines()[3:18] == [
         "  - record: 'one'",
         "    expect:",
         "      event.category: [web, network]",
@@ -48,6 +49,7 @@ def test_only_what_differs_is_written_anew() -> None:
         "        a.b.other: [y, z]",
         "        a.b.true: true",
         "      process.command_line: 'a: ''b'' # c'",
+        '      related.ip: ["::1","192.0.2.1"]',
         "      user.id: '0012'",
         "",
         "  - {record: two, expect: {}}",
