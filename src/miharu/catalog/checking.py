@@ -13,7 +13,7 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from miharu.catalog.fields import CONTAINER_TYPES, FieldCatalog
 from miharu.catalog.located import Section, describe
 from miharu.catalog.logsource import Condition, FieldMapping, Form, SetValue
-from miharu.catalog.vocabulary import CONVERSIONS, EACH, ESCAPES, READER_OPTIONS, TESTS, TIME_FORMATS
+from miharu.catalog.vocabulary import CONVERSIONS, EACH, ESCAPES, READER_OPTIONS, RESERVED, TESTS, TIME_FORMATS
 
 _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "boolean": (bool,),
@@ -45,6 +45,12 @@ class Checker:
             )
         elif kind in CONTAINER_TYPES:
             section.fault(key, f"{name!r} of type {kind}", "a field that holds a value itself")
+
+    def _own_target(self, section: Section, key: str, name: str) -> None:
+        """Check that a log source may fill the field `name`."""
+        if name in RESERVED:
+            section.fault(key, f"{name!r}, which is filled for every event alike", "another field")
+        self.target(section, key, name)
 
     def condition(self, section: Section) -> list[Condition]:
         """Return the conditions of `{field: …, <test>: …}`."""
@@ -131,7 +137,7 @@ class Checker:
             else:
                 targets = inner.texts(name)
                 for target in targets:
-                    self.target(inner, name, target)
+                    self._own_target(inner, name, target)
                 found.append(FieldMapping(name, targets))
         return tuple(found)
 
@@ -141,7 +147,7 @@ class Checker:
         found: dict[str, SetValue] = {}
         for name in inner.names() if inner else ():
             assert inner is not None
-            self.target(inner, name, name)
+            self._own_target(inner, name, name)
             if name in self.catalog:
                 value = self._value(inner, name)
                 if value is not None:
@@ -175,7 +181,7 @@ class Checker:
         section.require("to")
         targets = section.texts("to")
         for target in targets:
-            self.target(section, "to", target)
+            self._own_target(section, "to", target)
         convert = section.text("convert") or ""
         if convert and convert not in CONVERSIONS:
             section.fault_choice("convert", convert, CONVERSIONS, "a named conversion")
