@@ -83,8 +83,8 @@ def as_list(value: pl.Expr) -> pl.Expr:
 
 
 def word_list(value: pl.Expr) -> pl.Expr:
-    """Return the words of a text that blanks, tabs or line ends part; null where there is none but `-`."""
-    words = no_dash(value.str.strip_chars()).str.extract_all(r"\S+")
+    """Return the words of a text that blanks, tabs, line ends or commas part; null where there is none but `-`."""
+    words = no_dash(value.str.strip_chars()).str.extract_all(r"[^\s,]+")
     return pl.when(words.list.len() > 0).then(words)
 
 

@@ -90,6 +90,6 @@ def test_faults_of_a_table_are_told(tmp_path: Path, good: str, bad: str, key: st
 
 
 def test_words_of_a_text_become_a_list() -> None:
-    frame = pl.DataFrame({"v": ["SeDebugPrivilege\n\t\t\tSeBackupPrivilege", "SeTcbPrivilege", "-", " ", None]})
+    frame = pl.DataFrame({"v": ["SeDebugPrivilege\n\t\t\tSeBackupPrivilege", "SeTcbPrivilege", "a, b", "-", " ", None]})
     found = frame.select(CONVERSIONS["word_list"](pl.col("v"))).to_series().to_list()
-    assert found == [["SeDebugPrivilege", "SeBackupPrivilege"], ["SeTcbPrivilege"], None, None, None]
+    assert found == [["SeDebugPrivilege", "SeBackupPrivilege"], ["SeTcbPrivilege"], ["a", "b"], None, None, None]
