@@ -56,6 +56,12 @@ XML = """<?xml version="1.0" encoding="utf-8" standalone="yes"?>
 </Computer></System><EventData><Data Name='param5'>restart</Data><Data Name='param7'>EXAMPLE\\alice</Data></EventData>\
 </Event></Events>
 """
+TRACE = {
+    "@timestamp": "2018-05-11T10:29:47Z",
+    "event.code": "1",
+    "event.action": "trace-session-problem",
+    "log.level": "warning",
+}
 COLUMNS = (
     "@timestamp",
     "event.code",
@@ -124,7 +130,7 @@ def test_japanese_export(tmp_path: Path, encoding: str) -> None:
     }
     assert stop["event.action"] == "service-stopped"
     assert stop["service.name"] == "Print Spooler"
-    assert trace == {"@timestamp": "2018-05-11T10:29:47Z", "event.code": "1", "log.level": "warning"}
+    assert trace == TRACE
 
 
 @pytest.mark.mission("S71", "S73", "S75")
@@ -140,7 +146,7 @@ def test_xml_export(tmp_path: Path) -> None:
 def test_the_line_the_mission_shows(tmp_path: Path) -> None:
     path = tmp_path / "note.txt"
     path.write_text("Warning - 5/11/2018 10:29:47 AM Kernel-Event Tracing - 1 Logging\n", encoding="utf-8")
-    assert read(path) == [{"@timestamp": "2018-05-11T10:29:47Z", "event.code": "1", "log.level": "warning"}]
+    assert read(path) == [TRACE]
 
 
 @pytest.mark.mission("S70")

@@ -12,6 +12,7 @@ import orjson
 import polars as pl
 
 from miharu.core.columns import UTC_MICROS
+from miharu.parse.windows_labels import with_labelled_data
 from miharu.parse.windows_names import DATA, Dialect
 
 TIME: Final = "System.TimeCreated"
@@ -51,13 +52,23 @@ _SEVERITIES: Final[Mapping[str, str]] = {
     "debug": "5",
     "audit_success": "0",
     "audit_failure": "0",
+    "successaudit": "0",
+    "failureaudit": "0",
+    "success audit": "0",
+    "failure audit": "0",
 }
-"""Words for levels (NXLog's `EventType` and `Severity`, Winlogbeat's `log.level`) and Windows' numbers."""
+"""Words for levels (`EventType` of NXLog and Fluent, `Severity`, Winlogbeat's `log.level`) and Windows' numbers."""
 
 _NXLOG_TYPES: Final = tuple(name.upper() for name in _SEVERITIES)
 _AUDIT_KEYWORDS: Final[Mapping[str, str]] = {
     "audit success": "0x8020000000000000",
     "audit failure": "0x8010000000000000",
+}
+_AUDITS: Final[Mapping[str, str]] = {
+    "audit_success": "0x8020000000000000",
+    "audit_failure": "0x8010000000000000",
+    "successaudit": "0x8020000000000000",
+    "failureaudit": "0x8010000000000000",
 }
 _GUID: Final = r"^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 _XML_ENTITIES: Final[Mapping[str, str]] = {
@@ -72,12 +83,13 @@ _XML_ENTITIES: Final[Mapping[str, str]] = {
 def canonical_columns(frame: pl.DataFrame, dialect: Dialect, timezone: str) -> pl.DataFrame:
     """Return the frame with canonical values (`timezone`: IANA name for stamps without one)."""
     frame = _with_parameters(_without_name_lists(frame))
-    if dialect in ("flat", "nxlog"):
+    if dialect in ("flat", "nxlog", "fluentd"):
         frame = _without_nxlog_types(frame)
     frame = frame.with_columns(_texts(frame, dialect))
     frame = _with_user_data(frame)
     columns = [*_system(frame, dialect), *_guids(frame, dialect)]
-    return _with_time(frame.with_columns(columns) if columns else frame, timezone)
+    frame = _with_time(frame.with_columns(columns) if columns else frame, timezone)
+    return with_labelled_data(frame) if "Message" in frame.columns else frame
 
 
 def _without_name_lists(frame: pl.DataFrame) -> pl.DataFrame:
@@ -143,11 +155,13 @@ def _without_nxlog_types(frame: pl.DataFrame) -> pl.DataFrame:
     columns: list[pl.Expr] = []
     words = [pl.col(name).cast(pl.String) for name in ("EventTypeOrignal", "Severity") if name in frame.columns]
     if own == pl.String:
-        is_severity = data.is_in(_NXLOG_TYPES)
+        is_severity = data.str.to_uppercase().is_in(_NXLOG_TYPES)
         columns.append(pl.when(~is_severity).then(data).alias("EventData.EventType"))
         words.insert(0, pl.when(is_severity).then(data))
     if words and "System.Level" not in frame.columns:
         columns.append(_level(pl.coalesce(words)).alias("System.Level"))
+    if own == pl.String and "System.Keywords" not in frame.columns:
+        columns.append(data.str.to_lowercase().replace_strict(_AUDITS, default=None).alias("System.Keywords"))
     return frame.with_columns(columns) if columns else frame
 
 
@@ -272,9 +286,10 @@ def _instants(text: pl.Series, timezone: str) -> pl.Series:
     zoned = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", time_zone="UTC", strict=False)
     if zoned.null_count() == text.null_count():
         return zoned
-    spaced = text.str.replace(" ", "T", literal=True)
+    dashed = text.str.replace_all("/", "-", literal=True)
+    spaced = dashed.str.replace(" ", "T", literal=True).str.replace(" ", "", literal=True)
     offset = spaced.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", time_zone="UTC", strict=False)
-    return zoned.fill_null(offset).fill_null(_local(text, timezone))
+    return zoned.fill_null(offset).fill_null(_local(dashed, timezone))
 
 
 def _local(text: pl.Series, timezone: str) -> pl.Series:

@@ -44,6 +44,9 @@ _SIDS: Final[Mapping[str, str]] = {
 }
 """Names in the place of well-known SIDs. https://learn.microsoft.com/windows-server/identity/ad-ds/manage/understand-security-identifiers"""
 
+_UNNAMED: Final = ("EventData.param", "EventData.Data", "EventData.EventType", "EventData.Sid")
+"""Beginnings of columns that are no event data with a name of its own."""
+
 _HEXADECIMAL: Final = r"^(?:0[xX][0-9A-Fa-f]+|\{[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\})$"
 _SYSMON: Final = "Microsoft-Windows-Sysmon"
 _LABELLED: Final = ("Microsoft-Windows-Security-Auditing", "Microsoft-Windows-Eventlog", "Service Control Manager")
@@ -74,7 +77,8 @@ def with_labelled_data(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _has_named_data(frame: pl.DataFrame) -> bool:
     names = (name for name in frame.columns if name.startswith(("EventData.", "UserData.")))
-    return any(not name.startswith(("EventData.param", "EventData.Data")) for name in names)
+    named = (name for name in names if not name.startswith(_UNNAMED))
+    return any(frame.get_column(name).null_count() < frame.height for name in named)
 
 
 def _provided(frame: pl.DataFrame, *providers: str) -> pl.Series:

@@ -11,8 +11,9 @@ Dialects:
 * `wazuh`: `win.system.*`, `win.eventdata.*` with a small first letter, also below `data.`.
 * `nxlog`: everything on one level, with NXLog's own fields between.
   https://docs.nxlog.co/refman/current/im/msvistalog.html
-* `flat`: everything on one level: Fluent Bit winevtlog, the SecurityEvent table of Microsoft Sentinel,
-  exports of Get-WinEvent.
+* `flat`: everything on one level: Fluent Bit (winlog, winevtlog), Fluentd's windows_eventlog2, the SecurityEvent table
+  of Microsoft Sentinel, exports of Get-WinEvent.
+* `fluentd`: Fluentd's windows_eventlog, all in small letters. https://github.com/fluent/fluent-plugin-windows-eventlog
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, Literal, TypeAlias
 
-Dialect: TypeAlias = Literal["event", "winlogbeat", "wazuh", "nxlog", "flat"]
+Dialect: TypeAlias = Literal["event", "winlogbeat", "wazuh", "nxlog", "flat", "fluentd"]
 
 DATA: Final = "EventData.Data"
 """All unnamed `<Data>` of an event, one a line; each also stands alone as `EventData.param1`…"""
@@ -114,6 +115,7 @@ _FLAT: Final[Mapping[str, str]] = {
     "ExecutionThreadID": "System.ThreadID",
     "Hostname": "System.Computer",
     "Computer": "System.Computer",
+    "ComputerName": "System.Computer",
     "UserID": "System.UserID",
     "TimeCreated": "System.TimeCreated",
     "TimeGenerated": "System.TimeCreated",
@@ -124,18 +126,36 @@ _FLAT: Final[Mapping[str, str]] = {
     "Domain": "User.Domain",
     "AccountType": "User.Type",
     "StringInserts": DATA,
+    "ProviderGUID": "System.ProviderGuid",
+    "EventCategory": "System.Task",
     "@timestamp": "Sender.timestamp",
+}
+
+_FLUENTD: Final[Mapping[str, str]] = {
+    "channel": "System.Channel",
+    "source_name": "System.Provider",
+    "event_id": "System.EventID",
+    "record_number": "System.EventRecordID",
+    "time_generated": "System.TimeCreated",
+    "computer_name": "System.Computer",
+    "event_category": "System.Task",
+    "event_type": "EventData.EventType",
+    "user": "User.Name",
+    "description": "Message",
+    "string_inserts": DATA,
 }
 
 FLAT_SENDER: Final = frozenset({
     "@version", "EventReceivedTime", "EventTime", "EventTypeOrignal", "EventTypeOriginal",
     "ERROR_EVT_UNRESOLVED", "Severity", "SeverityValue", "SourceModuleName", "SourceModuleType",
     "host", "port", "tags", "type", "TenantId", "SourceSystem", "SourceComputerId", "EventOriginId", "MG",
+    "TimeWritten", "date",
     "ManagementGroupName", "Activity", "EventLevelName", "_ResourceId", "_ItemId", "MessageSourceAddress",
 })  # fmt: skip
 """What senders of the flat dialect add about themselves and the way of the event: not event data."""
 
 _FLAT_MARKS: Final = frozenset({"EventID", "Channel"})
+_FLUENTD_MARKS: Final = frozenset({"channel", "event_id", "source_name", "computer_name"})
 _NXLOG_MARKS: Final = frozenset({"EventTime", "SourceModuleName"})
 _WINLOGBEAT_MARKS: Final = frozenset({"winlog.channel", "winlog.event_id"})
 
@@ -147,6 +167,8 @@ def dialect_of(names: Collection[str]) -> Dialect | None:
         return "nxlog" if have & _NXLOG_MARKS else "flat"
     if have & _WINLOGBEAT_MARKS:
         return "winlogbeat"
+    if have >= _FLUENTD_MARKS:
+        return "fluentd"
     for name in have:
         if name.startswith(("Event.System.EventID", "System.EventID")):
             return "event"
@@ -236,6 +258,7 @@ _NAMERS: Final[Mapping[Dialect, Callable[[str], str | None]]] = {
     "wazuh": _wazuh_name,
     "nxlog": _flat_name,
     "flat": _flat_name,
+    "fluentd": lambda name: _FLUENTD.get(name, name),
 }
 _ORDERS: Final[Mapping[Dialect, Mapping[str, int]]] = {
     "event": {},
@@ -243,4 +266,5 @@ _ORDERS: Final[Mapping[Dialect, Mapping[str, int]]] = {
     "wazuh": {},
     "nxlog": {name: at for at, name in enumerate(_FLAT)},
     "flat": {name: at for at, name in enumerate(_FLAT)},
+    "fluentd": {},
 }
