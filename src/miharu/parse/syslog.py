@@ -25,7 +25,7 @@ _STAMPED: Final = rf"""(?xs)^(?P<head>
 (?:<(?P<priority>[0-9]{{1,3}})>)?
 (?:[0-9]+:\ )?[*.]?                                  # Cisco: sequence number, clock not synchronised
 (?P<timestamp>{_BSD}|{_ISO})
-(?:\ (?P<timezone>[A-Z]{{3,5}}):|:)?(?:\ +|$)
+(?:\ (?P<timezone>[A-Z]{{3,5}}):|(?P<colon>:))?(?:\ +|$)
 (?:\[(?P<bracketed>[A-Za-z][0-9A-Za-z_./\-]*)\]:?\ |   # metalog
 (?:(?P<hostname>{_HOST})\ +(?::\ )?)?
 (?::?(?:{_BSD})(?:\ [A-Z]{{3,5}})?:\ +)?             # the sender's own stamp behind a relay's
@@ -111,7 +111,7 @@ def _is_5424(fields: pl.DataFrame) -> pl.Series:
 def _is_stamped(fields: pl.DataFrame) -> pl.Series:
     """Accept a BSD stamp always; an ISO stamp without PRI only before a host and a program.
 
-    Applications begin their own lines with an ISO stamp too.
+    Applications begin their own lines with an ISO stamp too; a colon behind it is theirs.
     """
     return fields.select(
         pl.col("timestamp").is_not_null()
@@ -120,6 +120,7 @@ def _is_stamped(fields: pl.DataFrame) -> pl.Series:
             | ~pl.col("timestamp").str.contains("^[0-9]{4}-")
             | (
                 pl.col("timestamp").str.contains("T|[+-][0-9]{4}$")  # RFC 3339; macOS's `log --style syslog`
+                & pl.col("colon").is_null()
                 & pl.col("program").is_not_null()
                 & pl.col("hostname").is_not_null()
                 & ~pl.col("hostname").str.to_uppercase().is_in(_LEVEL_WORDS)
@@ -165,7 +166,8 @@ def _with_spaced_pid(fields: pl.DataFrame) -> pl.DataFrame:
 def _finished(fields: pl.DataFrame) -> pl.DataFrame:
     """Split the priority, drop nil values and columns without a value, spread structured data."""
     if "bracketed" in fields.columns:
-        fields = fields.with_columns(pl.coalesce("program", "bracketed").alias("program")).drop("bracketed")
+        program = pl.coalesce("program", "bracketed").alias("program")
+        fields = fields.with_columns(program).drop("bracketed", "colon")
     if {"hostname", "program"} <= set(fields.columns) and "sd" not in fields.columns:
         fields = _with_spaced_pid(fields)
     if "sd" in fields.columns:

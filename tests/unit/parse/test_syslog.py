@@ -112,6 +112,7 @@ def test_rfc5424_nil_values_and_names_for_process_ids() -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "2025-06-14T08:15:02.667Z: Failed Login: username=bob ip=192.0.2.7",
         "",
         "plain words",
         "2025-06-14T08:15:02Z INFO main: started",
