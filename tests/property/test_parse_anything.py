@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miharu.catalog import load_fields, load_logsources
-from miharu.core.columns import EVENT_ORIGINAL, LEFTOVERS, RECORD_RAW, RECORD_ROW, TIMESTAMP
+from miharu.core.columns import EVENT_ORIGINAL, LEFTOVERS, RECORD_HEADER, RECORD_RAW, RECORD_ROW, TIMESTAMP
 from miharu.normalise import Normaliser
 from miharu.parse import Parser
 from tests.unit.parse.record_frames import records
@@ -20,6 +20,7 @@ CREATED = datetime(2025, 6, 16, tzinfo=UTC)
 SOURCES = load_logsources()
 SEEDS = [sample.record.encode() for source in SOURCES for sample in source.tests if len(sample.record) < 2000]
 PIECES = [
+    *(b"1 2", b"1,2", b"T\t7", b"#Fields: a b", b"CEF:0|a|b|c|d|e|f|", b"LEEF:2.0|a|b|c|d|^|", b"x-1  | "),
     *(b"<13>", b"<13>1 ", b"Jun 14 08:15:02 ", b"2025-06-14T08:15:02Z ", b"web1 ", b"sshd[1]: ", b"%ASA-6-302013: "),
     *(b"a=1 b=", b'"', b"\\", b"[x@1 y=", b"]", b'{"a":', b"}", b"<Event>", b"</Event>", b"<?xml", b"\x00", b"\xff"),
     *(
@@ -80,10 +81,24 @@ def normaliser() -> Normaliser:
     return Normaliser(SOURCES, load_fields(), "Europe/Berlin")
 
 
+HEADERS = st.none() | st.sampled_from(
+    [
+        "#Fields: a b",
+        "#Fields: date time record.raw message",
+        "a,b",
+        "#separator \\x09\n#fields\ta\tb\n#types\tbool\tint",
+    ]
+)
+
+
 @settings(max_examples=150, deadline=None)
-@given(raws, st.sampled_from(["lines", "json"]))
-def test_every_record_ends_in_one_place(values: list[bytes], chunk_format: str) -> None:
-    parsed = parser().read(chunk_format, records(values))  # type: ignore[arg-type]
+@given(raws, st.sampled_from(["lines", "json"]), st.lists(HEADERS, min_size=1, max_size=3))
+def test_every_record_ends_in_one_place(values: list[bytes], chunk_format: str, headers: list[str | None]) -> None:
+    frame = records(values)
+    if any(headers):
+        above = [headers[at * len(headers) // len(values)] for at in range(len(values))]
+        frame = frame.with_columns(pl.Series(RECORD_HEADER, above, dtype=pl.String))
+    parsed = parser().read(chunk_format, frame)  # type: ignore[arg-type]
     rows = [row for one in parsed.fields for row in one.frame.get_column(RECORD_ROW).to_list()]
     rows += parsed.rejects.get_column(RECORD_ROW).to_list()
     assert sorted(rows) == list(range(len(values)))
