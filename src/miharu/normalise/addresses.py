@@ -11,7 +11,7 @@ import polars as pl
 from miharu.normalise.distinct import repeats
 
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4: Final = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"
+IPV4: Final = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"
 INSIDE: Final = tuple(
     ip_network(text)
     # RFC 1918, 6598, 1122, 3927, 4193, 4291
@@ -41,7 +41,7 @@ def canonical_ip(text: pl.Series) -> pl.Series:
 
 
 def _canonical(text: pl.Series) -> pl.Series:
-    plain = text.str.contains(_IPV4)
+    plain = text.str.contains(IPV4)
     if plain.all():  # whatever is null does not count
         return text
     plain = plain.fill_null(value=False)

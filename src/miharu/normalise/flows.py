@@ -1,11 +1,11 @@
 """A batch's two ends → where a flow goes (`network.direction`) and what it is called (`network.community_id`).
 
-Both are worked out once per distinct address or flow.
+IPv4 is worked out in columns of numbers; IPv6 once per distinct address.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha1
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from miharu.normalise.addresses import INSIDE
+from miharu.normalise.addresses import INSIDE, IPV4
 
 _ENDS: Final = ("source.ip", "destination.ip")
 _PORTS: Final = ("source.port", "destination.port")
 _NUMBER: Final = "network.iana_number"
 
 _Network: TypeAlias = IPv4Network | IPv6Network
+_Integers: TypeAlias = npt.NDArray[np.int64]
+_Booleans: TypeAlias = npt.NDArray[np.bool_]
 
 _NEAR: Final = tuple(
     ip_network(text)
@@ -57,8 +59,8 @@ def direction(source: pl.Series, destination: pl.Series) -> pl.Series:
     internal: both inside (private, loopback, link-local); external: both public; outbound and inbound between.
     Broadcast and multicast count as inside where they are the destination.
     """
-    inside = _known(source, INSIDE)
-    near = _known(destination, (*INSIDE, *_NEAR))
+    inside = _Addresses(source).inside(INSIDE)
+    near = _Addresses(destination).inside((*INSIDE, *_NEAR))
     ends = pl.DataFrame([inside.alias("from"), near.alias("to")])
     here, there = pl.col("from"), pl.col("to")
     return ends.select(
@@ -90,25 +92,46 @@ def community_ids(batch: pl.DataFrame) -> pl.Series | None:
     has_ports = pl.all_horizontal(pl.col(name).is_between(0, 65_535) for name in _PORTS)
     whole = pl.all_horizontal(pl.col(name).is_not_null() for name in (*_ENDS, _NUMBER)) & (~ported | has_ports)
     parts = parts.with_columns(ports)
-    flows = parts.filter(whole).unique(maintain_order=True)
-    if flows.is_empty():
+    rows = parts.select(whole).to_series().arg_true()
+    if rows.is_empty():
         return None
-    made = flows.with_columns(_ids(flows).alias("id"))
-    joined = parts.join(made, on=parts.columns, how="left", nulls_equal=True, maintain_order="left")
-    return joined.get_column("id").alias("network.community_id")
+    ids = pl.Series("network.community_id", [None], dtype=pl.String).new_from_index(0, parts.height)
+    return ids.scatter(rows, _ids(parts[rows]))
 
 
-def _known(addresses: pl.Series, networks: tuple[_Network, ...]) -> pl.Series:
-    """Return which addresses lie in one of `networks`; null for what is none."""
-    keys = addresses.unique().drop_nulls()
-    inside = [_lies_in(_address(text), networks) for text in keys.to_list()]
-    table = pl.DataFrame([keys.alias("ip"), pl.Series("in", inside, dtype=pl.Boolean)])
-    joined = addresses.alias("ip").to_frame().join(table, on="ip", how="left", maintain_order="left")
-    return joined.get_column("in")
+class _Addresses:
+    """A column of addresses: `numbers` of those of IPv4 (`four`), the others one by one."""
 
+    def __init__(self, texts: pl.Series) -> None:
+        self._texts = texts
+        four = texts.str.contains(IPV4).fill_null(value=False)
+        self.four: npt.NDArray[np.bool_] = four.to_numpy()
+        parts = texts.filter(four).str.split_exact(".", 3).struct.unnest()
+        numbers = np.zeros(len(texts), dtype=np.uint32)
+        whole = sum((pl.col(name).cast(pl.UInt32) * 256 ** (3 - place) for place, name in enumerate(parts.columns)))
+        numbers[self.four] = parts.select(whole).to_series().to_numpy() if parts.height else 0
+        self.numbers = numbers
 
-def _lies_in(address: IPv4Address | IPv6Address | None, networks: tuple[_Network, ...]) -> bool | None:
-    return None if address is None else any(address in network for network in networks)
+    def others(self) -> dict[str, IPv4Address | IPv6Address | None]:
+        """Return what each distinct other text is."""
+        texts = self._texts.filter(~self.four).drop_nulls().unique().to_list()
+        return {text: _address(text) for text in texts}
+
+    def inside(self, networks: Sequence[_Network]) -> pl.Series:
+        """Return which addresses lie in one of `networks`; null for what is none."""
+        held = np.zeros(len(self.numbers), dtype=np.bool_)
+        for network in networks:
+            if network.version == 4:  # noqa: PLR2004 - of the protocol
+                held |= (self.numbers & int(network.netmask)) == int(network.network_address)
+        known = pl.Series(held).set(~pl.Series(self.four), None)
+        others = self.others()
+        if not others:
+            return known
+        told = {
+            text: None if one is None else any(one in network for network in networks) for text, one in others.items()
+        }
+        rest = self._texts.replace_strict(told, default=None, return_dtype=pl.Boolean)
+        return known.zip_with(known.is_not_null(), rest)
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
@@ -119,20 +142,54 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _ids(flows: pl.DataFrame) -> pl.Series:
-    """Return the ids of distinct flows."""
-    packed: dict[str, bytes] = {}
-    for name in _ENDS:
-        for text in flows.get_column(name).unique().to_list():
-            address = _address(text)
-            packed[text] = b"" if address is None else address.packed
-    source, destination = ([packed[text] for text in flows.get_column(name).to_list()] for name in _ENDS)
+    """Return the ids of flows."""
+    ends = [_Addresses(flows.get_column(name)) for name in _ENDS]
     numbers = flows.get_column(_NUMBER).cast(pl.Int64, strict=False).fill_null(-1).to_numpy()
     ports = [flows.get_column(name).fill_null(-1).cast(pl.Int64).to_numpy() for name in _PORTS]
     first, second, one_way = _icmp(numbers, ports[0], ports[1])
-    rows = zip(source, destination, numbers.tolist(), first.tolist(), second.tolist(), one_way.tolist(), strict=True)
-    digests = [_digest(*row[:-1], one_way=row[-1]) for row in rows]
-    encoded = pl.Series(digests, dtype=pl.Binary).bin.encode("base64")
+    digests = np.full(flows.height, None, dtype=object)
+    four = ends[0].four & ends[1].four & (numbers >= 0) & (numbers < 256)  # noqa: PLR2004 - one byte
+    packed = _packed_four([end.numbers for end in ends], numbers, (first, second), one_way)
+    for size, chosen in ((len(_SEED) + 10, four & (first < 0)), (packed.shape[1], four & (first >= 0))):
+        data = packed[chosen][:, :size].tobytes()
+        digests[chosen] = [
+            sha1(data[at : at + size], usedforsecurity=False).digest() for at in range(0, len(data), size)
+        ]
+    rest = np.flatnonzero(~four)
+    if len(rest):
+        digests[rest] = _other_digests(flows[rest], ends, numbers[rest], (first[rest], second[rest]), one_way[rest])
+    encoded = pl.Series(digests.tolist(), dtype=pl.Binary).bin.encode("base64")
     return pl.select(pl.when(encoded.is_not_null()).then(pl.concat_str(pl.lit(_VERSION), encoded))).to_series()
+
+
+def _packed_four(
+    ends: Sequence[npt.NDArray[np.uint32]], numbers: _Integers, ports: tuple[_Integers, _Integers], one_way: _Booleans
+) -> npt.NDArray[np.uint8]:
+    """Return what is hashed of each flow of IPv4, the lesser end before the other: 16 bytes, the ports last."""
+    turned = ~one_way & ((ends[0] > ends[1]) | ((ends[0] == ends[1]) & (ports[0] > ports[1])))
+    packed = np.zeros(
+        len(numbers), dtype=[("seed", ">u2"), ("ends", ">u4", 2), ("number", "u1"), ("zero", "u1"), ("ports", ">u2", 2)]
+    )
+    for place, other in ((0, 1), (1, 0)):
+        packed["ends"][:, place] = np.where(turned, ends[other], ends[place])
+        packed["ports"][:, place] = np.where(turned, ports[other], ports[place]) & 0xFFFF
+    packed["number"] = numbers & 0xFF
+    return packed.view(np.uint8).reshape(len(numbers), packed.dtype.itemsize)
+
+
+def _other_digests(
+    flows: pl.DataFrame, ends: Sequence[_Addresses], numbers: _Integers, ports: tuple[_Integers, _Integers],
+    one_way: _Booleans,
+) -> list[bytes | None]:  # fmt: skip
+    known = {**ends[0].others(), **ends[1].others()}
+    source, destination = (
+        [b"" if (one := known.get(text)) is None else one.packed for text in flows.get_column(name).to_list()]
+        for name in _ENDS
+    )
+    rows = zip(
+        source, destination, numbers.tolist(), ports[0].tolist(), ports[1].tolist(), one_way.tolist(), strict=True
+    )
+    return [_digest(*row[:-1], one_way=row[-1]) for row in rows]
 
 
 def _icmp(

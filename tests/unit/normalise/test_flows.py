@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import ipaddress
+import random
+
 import polars as pl
 import pytest
 
@@ -107,3 +110,42 @@ def test_without_flows_there_is_no_column() -> None:
 def test_direction_is_told_by_zones(source: str | None, destination: str | None, word: str | None) -> None:
     ends = [pl.Series([value, None], dtype=pl.String) for value in (source, destination)]
     assert direction(*ends).to_list() == [word, None]
+
+
+def test_many_flows_at_once_are_what_each_is_alone() -> None:
+    rng = random.Random(7)
+    texts = ["192.0.2.1", "192.0.2.2", "10.0.0.1", "255.255.255.255", "224.0.0.1", "2001:db8::1", "fe80::1", "ff02::1",
+             "01.2.3.4", "1.2.3", "", None]  # fmt: skip
+    numbers = ["6", "17", "1", "58", "47", "300", "x", None]
+    ports = [None, 0, 8, 128, 443, 65_535, 70_000, -1]
+    rows = [
+        (rng.choice(texts), rng.choice(texts), rng.choice(numbers), rng.choice(ports), rng.choice(ports))
+        for _ in range(800)
+    ]
+    names = ("source.ip", "destination.ip", "network.iana_number", "source.port", "destination.port")
+    schema = dict(zip(names, (pl.String, pl.String, pl.String, pl.Int64, pl.Int64), strict=True))
+    batch = pl.DataFrame(rows, schema=schema, orient="row")
+    alone = [community_ids(batch[place]) for place in range(batch.height)]
+    together = community_ids(batch)
+    assert together is not None
+    assert together.to_list() == [None if one is None else one[0] for one in alone]
+    assert together.null_count() < batch.height
+    told = direction(batch["source.ip"], batch["destination.ip"]).to_list()
+    assert told == [direction(batch["source.ip"][[at]], batch["destination.ip"][[at]])[0] for at in range(batch.height)]
+    assert told == [_direction(source, destination) for source, destination in batch.select(names[:2]).iter_rows()]
+
+
+def _direction(source: str | None, destination: str | None) -> str | None:
+    try:
+        ends = [ipaddress.ip_address(text or "") for text in (source, destination)]
+    except ValueError:
+        return None
+    inside = [
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+        *("fc00::/7", "fe80::/10", "::1/128"),
+    ]
+    reached = [*inside, "255.255.255.255/32", "0.0.0.0/8", "224.0.0.0/4", "::/128", "ff00::/8"]
+    here = any(ends[0] in ipaddress.ip_network(text) for text in inside)
+    there = any(ends[1] in ipaddress.ip_network(text) for text in reached)
+    words = {(True, True): "internal", (True, False): "outbound", (False, True): "inbound", (False, False): "external"}
+    return words[here, there]
