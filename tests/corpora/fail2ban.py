@@ -105,9 +105,10 @@ def _compare(counts: Score, told: Told, event: Event) -> None:
         return
     peers = [label[key] for key in ("host", "ip4", "ip6") if label.get(key)]
     found = [event[key] for key in PEERS if key in event]
-    counts.take(
-        "address", told, found, agree=not peers or any(_address(each) in map(_address, peers) for each in found)
-    )
+    # A host that the line does not hold was told by a line before it, or by the DNS.
+    if any(str(each).lower() in told.line.lower() for each in peers):
+        same = {_address(each) for each in found} & {_address(each) for each in peers}
+        counts.take("address", told, found, agree=bool(same))
     if "user" in label:
         user = label["user"] or None
         counts.take(
