@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miharu.parse.json_shapes import read_json
+from miharu.parse.text import with_text
+from miharu.parse.windows_forms import looks_like_windows_text
 from miharu.parse.windows_shapes import flatten_windows
+from miharu.parse.windows_text import read_windows_text
 from miharu.parse.windows_xml import read_windows_xml
 from tests.unit.parse import windows_samples as samples
 from tests.unit.parse.windows_samples import records
@@ -93,3 +96,50 @@ def test_event_data_is_the_same_by_json_and_xml(data: dict[str, str]) -> None:
 
 def event_data(row: dict[str, Any]) -> dict[str, str]:
     return {name.removeprefix("EventData."): value for name, value in row.items() if name.startswith("EventData.")}
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "Audit Success",
+            "Information",
+            "警告",
+            "5/11/2018 10:29:47 AM",
+            "2018-13-41 99:99",
+            ",",
+            "\t",
+            " - ",
+            "\n",
+            '"',
+        ),
+        *("Microsoft-Windows-Security-Auditing", "Microsoft-Windows-Sysmon", "Service Control Manager", "4624", "7036"),
+        *(
+            "Subject:",
+            "Account Name:",
+            "Security ID:",
+            "サブジェクト:",
+            "アカウント名:",
+            "Image:",
+            "MSWinEventLog",
+            "#011",
+        ),
+        *("WinEvtLog: ", "LogName=Security", "EventCode=4625", "Message=", "AUDIT_FAILURE", "(4625)", ": ", "<13>"),
+        *(
+            "Jun 14 08:15:02 relay ",
+            "\ufeff",
+            "\x00",
+            "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
+        ),
+    ]
+)
+
+
+@given(st.lists(st.lists(PIECES | TEXTS, max_size=14).map("".join), min_size=1, max_size=4))
+def test_every_text_once_whatever_it_holds(texts: list[str]) -> None:
+    rows = with_text(records(*texts))
+    frames, rest = read_windows_text(rows.filter(looks_like_windows_text(rows["record.text"])), "Europe/Berlin")
+    others = rows.filter(~looks_like_windows_text(rows["record.text"]))
+    found = [row for frame in (*frames, rest, others) for row in frame["record.row"]]
+    assert sorted(found) == list(range(len(texts)))
+    for frame in frames:
+        assert not frame["System.EventID"].null_count()

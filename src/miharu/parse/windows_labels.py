@@ -47,6 +47,9 @@ _SIDS: Final[Mapping[str, str]] = {
 _UNNAMED: Final = ("EventData.param", "EventData.Data", "EventData.EventType", "EventData.Sid")
 """Beginnings of columns that are no event data with a name of its own."""
 
+_REST: Final = 1 << 30
+"""More bytes than a text has."""
+
 _HEXADECIMAL: Final = r"^(?:0[xX][0-9A-Fa-f]+|\{[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\})$"
 _SYSMON: Final = "Microsoft-Windows-Sysmon"
 _LABELLED: Final = ("Microsoft-Windows-Security-Auditing", "Microsoft-Windows-Eventlog", "Service Control Manager")
@@ -113,29 +116,36 @@ def _tokens(part: pl.DataFrame, rows: pl.Series, labels: _Labels) -> pl.DataFram
 
 def _values(tokens: pl.DataFrame, labels: _Labels) -> pl.DataFrame:
     """Return the pairs (row, key, value) of all labels that are event data."""
-    follows = pl.col("begin").shift(-1).over("row")
-    size = (follows.cast(pl.Int64) - pl.col("end").cast(pl.Int64)).fill_null(pl.col("text").str.len_bytes())
+    here = pl.col("row") == pl.col("row").shift(-1)
+    size = pl.col("begin").cast(pl.Int64).shift(-1) - pl.col("end").cast(pl.Int64)
+    first = (pl.col("row") != pl.col("row").shift(1)).fill_null(value=True)
+    section = pl.when(pl.col("word").is_in(labels.sections)).then(pl.col("word"))
     heads = tokens.with_columns(
-        section=pl.when(pl.col("word").is_in(labels.sections)).then(pl.col("word")),
-        value=pl.col("text").cast(pl.Binary).bin.slice(pl.col("end"), size).cast(pl.String, strict=False),
-    ).with_columns(section=pl.col("section").forward_fill().over("row").shift(1).over("row").fill_null(""))
-    names = dict(labels.names)
-    under = pl.concat_str(pl.col("section"), pl.lit("/"), pl.col("word"))
-    own = pl.concat_str(pl.col("event").fill_null(""), pl.lit(":"), under)
-    alone = pl.concat_str(pl.col("event").fill_null(""), pl.lit(":"), pl.col("word"))
-    keys = [one.replace_strict(names, default=None, return_dtype=pl.String) for one in (own, under, alone)]
-    plain = pl.col("word").replace_strict(names, default=None, return_dtype=pl.String)
-    named = heads.with_columns(name=pl.coalesce(*keys, plain)).filter(pl.col("name").is_not_null())
-    named = named.with_columns(value=_cleaned(pl.col("value"))).with_columns(
-        value=_sid(pl.col("name"), pl.col("value"))
-    )
-    kept = named.filter(pl.col("value").is_not_null() & (pl.col("value") != ""))
-    return kept.select("row", key="EventData." + pl.col("name"), value="value")
+        size=pl.when(here).then(size).otherwise(pl.lit(_REST)),
+        section=pl.when(first).then(section.fill_null("")).otherwise(section).forward_fill(),
+    ).with_columns(section=pl.when(first).then(pl.lit("")).otherwise(pl.col("section").shift(1)))
+    named = heads.join(_names(heads, labels), on=["event", "section", "word"], how="inner", maintain_order="left")
+    value = pl.col("text").cast(pl.Binary).bin.slice(pl.col("end"), pl.col("size")).cast(pl.String, strict=False)
+    cleaned = named.select("row", "key", value=_cleaned(value)).with_columns(_sid(pl.col("key"), pl.col("value")))
+    return cleaned.filter(pl.col("value") != "")
+
+
+def _names(heads: pl.DataFrame, labels: _Labels) -> pl.DataFrame:
+    """Return the names of event data (`key`) of the labels under their headings that there are; null matches none."""
+    kinds = heads.select("event", "section", "word").unique().drop_nulls("event")
+    keys = [
+        next((labels.names[key] for key in _candidates(*row) if key in labels.names), None) for row in kinds.iter_rows()
+    ]
+    return kinds.with_columns(key="EventData." + pl.Series(keys, dtype=pl.String)).drop_nulls("key")
+
+
+def _candidates(event: str, section: str, word: str) -> tuple[str, ...]:
+    return (f"{event}:{section}/{word}", f"{section}/{word}", f"{event}:{word}", word)
 
 
 def _cleaned(value: pl.Expr) -> pl.Expr:
     """Return what stands before the first empty line; hexadecimal digits as the event itself has them."""
-    first = value.str.strip_chars().str.replace(r"(?s)\n\n.*$", "").str.strip_chars()
+    first = value.str.strip_chars().str.splitn("\n\n", 2).struct.field("field_0").str.strip_chars()
     return pl.when(first.str.contains(_HEXADECIMAL)).then(first.str.to_lowercase()).otherwise(first)
 
 
@@ -143,7 +153,7 @@ def _sid(name: pl.Expr, value: pl.Expr) -> pl.Expr:
     """Return SIDs where SIDs belong: texts tell the account's name in their place, which other labels tell too."""
     known = value.str.strip_prefix("NT AUTHORITY\\").replace_strict(_SIDS, default=None, return_dtype=pl.String)
     sid = pl.when(value.str.starts_with("S-1-")).then(value).otherwise(known)
-    return pl.when(name.str.contains("Sid$")).then(sid).otherwise(value)
+    return pl.when(name.str.ends_with("Sid")).then(sid).otherwise(value).alias("value")
 
 
 @cache
