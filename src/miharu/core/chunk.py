@@ -12,9 +12,9 @@ import polars as pl
 
 from miharu.core.columns import empty_rejects
 
-Format: TypeAlias = Literal["lines", "json", "evtx", "utmp", "lastlog", "faillog"]
+Format: TypeAlias = Literal["lines", "json", "evtx", "utmp", "lastlog", "faillog", "journal"]
 """How a file was cut into records: text lines, JSON documents or array items, Windows event records
-(rendered as JSON text), or binary records of logins."""
+(rendered as JSON text), binary records of logins, or entries of a journal's export."""
 
 BINARY_FORMATS: Final = frozenset({"utmp", "lastlog", "faillog"})
 """Formats whose records are no text."""

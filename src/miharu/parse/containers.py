@@ -15,6 +15,7 @@ import polars as pl
 from miharu.core.chunk import Format
 from miharu.core.columns import RECORD_HEADER, empty_rejects
 from miharu.parse.delimited import read_delimited
+from miharu.parse.journal_entries import open_entries
 from miharu.parse.json_shapes import read_json
 from miharu.parse.kernel_ring import read_ring
 from miharu.parse.login_records import open_login_records
@@ -145,6 +146,11 @@ def open_pairs(records: pl.DataFrame, _timezone: str) -> Opened:
 def open_audit(records: pl.DataFrame, _timezone: str) -> Opened:
     """Open records of the audit daemon, whose pairs have a reader of their own."""
     return Opened({"keyvalue": [records.rename({TEXT: "message"})]})
+
+
+def open_journal(records: pl.DataFrame, _timezone: str) -> Opened:
+    """Open entries of a journal's export as the JSON objects that they are with `-o json`."""
+    return Opened({"json": [open_entries(records)]})
 
 
 def open_logins(kind: str, records: pl.DataFrame, _timezone: str) -> Opened:

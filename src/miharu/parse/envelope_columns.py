@@ -32,6 +32,8 @@ _WORDS: Final[Mapping[str, Mapping[str, int]]] = {
 }  # fmt: skip
 _HIGHEST: Final[Mapping[str, int]] = {"facility": 23, "severity": 7}
 
+_NUMBERED: Final = r"^\[[0-9]{1,3}(?:,[0-9]{1,3})*\]$"
+
 
 class Reading:
     """Columns of a frame, and which of their values have been understood.
@@ -70,6 +72,18 @@ class Reading:
                 found = found.fill_null(text)
             self._used[series.name] = (found == text).fill_null(value=True)
         return found
+
+    def numbered(self, names: Sequence[str]) -> pl.Series | None:
+        """Return what `text` returns, where texts are also given by the numbers of their bytes (journald does so)."""
+        for name in names:
+            if name in self._frame.columns and isinstance(self._frame.schema[name], pl.List):
+                numbers = self._frame.get_column(name).cast(pl.List(pl.String))
+                self._frame = self._frame.with_columns(("[" + numbers.list.join(",") + "]").alias(name))
+        text = self.text(names)
+        if text is None:
+            return None
+        rows = text.str.contains(_NUMBERED).fill_null(value=False).arg_true()
+        return text.scatter(rows, [_from_bytes(one) for one in text.gather(rows)]) if len(rows) else text
 
     def _columns(self, names: Sequence[str]) -> list[pl.Series]:
         chosen = [name for name in names if name in self._frame.columns and name not in self._used]
@@ -148,3 +162,15 @@ def _codes(words: pl.Series, kind: Literal["facility", "severity"]) -> pl.Series
     known = known.fill_null(distinct.cast(pl.Int64, strict=False))
     known = known.set((known < 0) | (known > _HIGHEST[kind]), None)
     return words.replace_strict(distinct, known, default=None, return_dtype=pl.Int64)
+
+
+def _from_bytes(numbers: str) -> str:
+    """Return the text of `[104,105,10]`; as it is where the numbers are no bytes, or of nothing that needs them."""
+    values = [int(one) for one in numbers.strip("[]").split(",")]
+    if max(values) > 255 or all(32 <= one < 127 for one in values):  # noqa: PLR2004 - printable ASCII
+        return numbers
+    raw = bytes(values)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

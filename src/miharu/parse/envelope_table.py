@@ -37,7 +37,8 @@ class Envelope:
     ANYTHING, and an object in them may be opened; others are `trust`ed, or no such envelope (`only`). `tag` is
     `program[pid]:`. What has no place is kept under `prefix`; an empty one means that names are ECS names.
     `syslog`: an inner record without a header is the message of a syslog record. `plain`: documents that
-    somebody has read already, with fields of their own, stay closed.
+    somebody has read already, with fields of their own, stay closed. `numbered`: a line that is no text is given by
+    the numbers of its bytes.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Envelope:
     prefix: str = ""
     syslog: bool = False
     plain: bool = False
+    numbered: bool = False
 
 
 ENVELOPES: Final[tuple[Envelope, ...]] = (
@@ -75,6 +77,7 @@ ENVELOPES: Final[tuple[Envelope, ...]] = (
         drop=("_SOURCE_REALTIME_TIMESTAMP", "__MONOTONIC_TIMESTAMP"),
         prefix="journald.",
         syslog=True,
+        numbered=True,
     ),
     Envelope(
         "syslog-ng",

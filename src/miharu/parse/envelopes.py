@@ -137,7 +137,7 @@ def _read(one: Wrapped, before: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.S
 
 
 def _line(reading: Reading, envelope: Envelope, height: int) -> pl.Series:
-    text = reading.text(envelope.line)
+    text = reading.numbered(envelope.line) if envelope.numbered else reading.text(envelope.line)
     if text is None:
         return pl.Series([None], dtype=pl.String).new_from_index(0, height)
     if envelope.marks:

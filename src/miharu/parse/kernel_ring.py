@@ -21,7 +21,10 @@ RING: Final = (
 )
 _HEAD: Final = (
     r"^(?P<head>(?:<(?P<priority>[0-9]{1,3})>)?"
-    r"(?:\[[A-Z][a-z]{2} (?P<timestamp>[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4})\] )?)"
+    r"(?:\[[A-Z][a-z]{2} (?P<timestamp>[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4})\] "
+    # journalctl -o short-monotonic
+    r"|\[ *[0-9.]+\] (?P<hostname>[0-9A-Za-z][0-9A-Za-z_.-]*) "
+    r"(?:kernel|(?P<program>[^\s:\[\]]{1,64})\[(?P<pid>[0-9]{1,10})\]): )?)"
 )
 _SEVERITIES: Final = 8
 
@@ -40,7 +43,9 @@ def read_ring(records: pl.DataFrame) -> pl.DataFrame:
     made = pl.DataFrame(
         [
             head.get_column("timestamp"),
-            pl.Series("program", ["kernel"]).new_from_index(0, records.height),
+            head.get_column("hostname"),
+            head.get_column("program").fill_null("kernel"),
+            head.get_column("pid"),
             message,
             priority,
             (priority // _SEVERITIES).alias("facility"),

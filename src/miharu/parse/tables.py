@@ -14,6 +14,7 @@ from miharu.parse.containers import (
     is_windows_xml,
     open_audit,
     open_delimited,
+    open_journal,
     open_json,
     open_line,
     open_logins,
@@ -39,6 +40,7 @@ from miharu.parse.windows_forms import looks_like_windows_text
 
 CONTAINERS: Final[tuple[Container, ...]] = (
     Container("evtx", None, open_json, formats=("evtx",)),
+    Container("journal", None, open_journal, formats=("journal",)),
     Container("utmp", None, partial(open_logins, "utmp"), formats=("utmp",)),
     Container("lastlog", None, partial(open_logins, "lastlog"), formats=("lastlog",)),
     Container("faillog", None, partial(open_logins, "faillog"), formats=("faillog",)),

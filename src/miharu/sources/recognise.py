@@ -9,6 +9,7 @@ import numpy as np
 
 from miharu.core.chunk import Format
 from miharu.sources.cut import BLANK
+from miharu.sources.journal_export import is_journal
 from miharu.sources.json_items import Shape
 from miharu.sources.json_shape import shape_of
 from miharu.sources.login_records import LoginShape, login_shape
@@ -29,7 +30,7 @@ class Recognised:
     `first` is the first line of text that is not blank, or what the first bytes hold of it.
     """
 
-    kind: Literal["evtx", "json", "lines", "binary", "utmp", "lastlog", "faillog"]
+    kind: Literal["evtx", "json", "lines", "binary", "utmp", "lastlog", "faillog", "journal"]
     encoding: Encoding = "utf-8"
     mark: int = 0
     shape: Shape | None = None
@@ -49,6 +50,8 @@ def recognise(head: bytes, name: str = "") -> Recognised:
     """
     if head.startswith(EVTX_MAGIC):
         return Recognised("evtx")
+    if is_journal(head):
+        return Recognised("journal")
     login = login_shape(head, name)
     if login is not None:
         return Recognised(login.format, login=login)

@@ -21,6 +21,7 @@ from miharu.sources.cut import LONGEST_TAIL, Cutter, filled
 from miharu.sources.evtx_chunks import evtx_chunks
 from miharu.sources.headers import Headers, table_header
 from miharu.sources.joining import Joiner
+from miharu.sources.journal_export import journal_chunks
 from miharu.sources.json_items import JsonCutter
 from miharu.sources.limits import DEFAULT_LIMITS, HEAD_BYTES, Limits
 from miharu.sources.lines import LineCutter, line_spans
@@ -123,6 +124,8 @@ class SourceFile:
         with closing(self._open()) as stream:
             if recognised.kind == "evtx":
                 yield from evtx_chunks(stream, builder, begin, end)
+            elif recognised.kind == "journal":
+                yield from journal_chunks(stream, builder, begin, end, self._limits.record)
             elif recognised.login is not None:
                 yield from login_chunks(stream, recognised.login, builder, begin, end)
             elif recognised.kind == "binary":
