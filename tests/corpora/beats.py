@@ -156,7 +156,7 @@ def agree(name: str, wanted: Any, found: Any, expected: Event) -> bool:
     if name == "event.original" and isinstance(found, bytes):
         return found.decode("utf-8", "replace").rstrip("\r\n") == str(wanted)
     if name == "event.duration" and isinstance(found, int):
-        return abs(wanted - found) <= _SINGLE * abs(wanted)
+        return bool(abs(wanted - found) <= _SINGLE * abs(wanted))
     if name.startswith("related.") or name in {"event.category", "event.type"}:
         return set(map(_text, _listed(wanted))) == set(map(_text, _listed(found)))
     if isinstance(wanted, str) and isinstance(found, str) and _instant(wanted) and _instant(found):

@@ -6,29 +6,39 @@ from pathlib import Path
 
 import pytest
 
-from tests.corpora.beats import NAMES, agree, compared, modules, score
+from tests.corpora.beats import agree, compared, modules, score
 
-pytestmark = pytest.mark.mission("S19")
+pytestmark = pytest.mark.mission("S19", "S92", "S102", "S103")
 
 STANDARD = 0.97
 VENDOR = 0.85
-WAITING = {"auditd", "haproxy", "iis", "mongodb", "mysql", "osquery", "postgresql", "santa", "system", "traefik"}
-"""Modules whose sources are still being written."""
+MODULES = (
+    *("apache", "auditd", "haproxy", "iis", "mongodb", "mysql", "nginx", "osquery", "postgresql", "santa", "system"),
+    "traefik",
+)
+DASHES = {"traefik": 0.95}
+"""Elastic's module keeps Traefik's dash for "no user" as the user's name; ours says that there is none."""
 
 
 def test_every_module_is_held_to_the_thresholds(corpora: Path) -> None:
-    assert len(modules(corpora)) == 12
-    assert set(modules(corpora)) > WAITING
+    assert tuple(modules(corpora)) == MODULES
 
 
-@pytest.mark.parametrize("module", ["apache", "nginx"])
+@pytest.mark.parametrize("module", MODULES)
 def test_fields_agree_with_elastics(corpora: Path, module: str) -> None:
     found = score(corpora, module)
+    standard = DASHES.get(module, STANDARD)
     assert found.events > 3
-    assert found.rate("ecs") >= STANDARD, [miss for miss in found.misses if miss.kind == "ecs"]
-    assert found.rate("ecs", "other", "name") >= STANDARD, [miss.name for miss in found.misses]
+    assert found.rate("ecs") >= standard, [miss for miss in found.misses if miss.kind == "ecs"]
+    assert found.rate("ecs", "other", "name") >= standard, [miss for miss in found.misses if miss.kind != "vendor"]
     assert found.rate("vendor") >= VENDOR, [miss for miss in found.misses if miss.kind == "vendor"]
     assert found.unnamed == 0
+
+
+def test_only_dashes_keep_traefik_below_the_threshold(corpora: Path) -> None:
+    missed = [miss for miss in score(corpora, "traefik").misses if miss.kind == "ecs"]
+    assert missed
+    assert {(miss.wanted, miss.found) for miss in missed} == {("-", None)}
 
 
 def test_a_difference_is_a_miss() -> None:
@@ -40,4 +50,5 @@ def test_a_difference_is_a_miss() -> None:
     assert not agree("a.b", "x", "y", wanted)
     assert not agree("a.b", ["x"], ["x", "y"], wanted)
     assert agree("source.ip", "2001:db8:0::1", "2001:db8::1", wanted)
-    assert NAMES == ("event.dataset", "event.module")
+    assert agree("event.duration", 719435968, 719436000, wanted)
+    assert not agree("event.duration", 719435968, 719437000, wanted)
