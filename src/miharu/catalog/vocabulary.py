@@ -132,8 +132,9 @@ CONVERSIONS: Final = (
 )
 """Named conversions from what was read to what is stored."""
 
-EACH: Final = ("bits", "items")
-"""Parts of a value that a table translates one by one: set bits of a number; items parted by blanks or commas."""
+EACH: Final = ("bits", "items", "entries")
+"""Parts of a value that a table translates one by one: set bits of a number; items parted by blanks or commas; entries
+of a security descriptor."""
 
 CONTAINER_MAP: Final[dict[str, dict[str, str | tuple[str, ...]]]] = {
     "line": {},

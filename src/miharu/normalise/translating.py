@@ -12,6 +12,9 @@ from typing import Final, TypeAlias
 import polars as pl
 
 _ITEM: Final = re.compile(r"[^\s,]+")
+# Type, rights and account of an entry: https://learn.microsoft.com/windows/win32/secauthz/ace-strings
+_ENTRY: Final = re.compile(r"\(([A-Z]{1,2});[A-Z]*;([A-Za-z0-9]*);[^;()]*;[^;()]*;([^;()]*)[;)]")
+_RIGHT: Final = re.compile("..")
 _NUMBER: Final = re.compile("0x[0-9A-Fa-f]{1,16}|[0-9]{1,20}")
 _REMEMBERED: Final = 20_000
 
@@ -23,14 +26,15 @@ def translated(value: pl.Expr, table: Mapping[str, str], each: str = "") -> pl.E
 
     * `bits`: the value is a number, decimal or `0x` hexadecimal; a key of the table is a hexadecimal set of
       bits, which counts where the number has all of them. Words come in the table's order.
-    * `items`: blanks and commas part the value; items that the table does not have are left out.
+    * `items`: blanks and commas part the value; items that the table does not have are left out. A key with one
+      `*` stands for every item with this beginning and end that has no key of its own.
+    * `entries`: the value is a security descriptor in words (SDDL); each of its entries is told with the table's words
+      for `type A`, `right FA` and `sid BA`, or what stands there.
 
     A value without any word gives null.
     """
-    if each == "bits":
-        return value.map_batches(_Distinct(_bits_of(table), listed=True), return_dtype=pl.List(pl.String))
-    if each == "items":
-        return value.map_batches(_Distinct(_items_of(table), listed=True), return_dtype=pl.List(pl.String))
+    if each:
+        return value.map_batches(_Distinct(_PARTS[each](table), listed=True), return_dtype=pl.List(pl.String))
     return value.map_batches(_Distinct(table.get, listed=False), return_dtype=pl.String)
 
 
@@ -47,10 +51,40 @@ def _bits_of(table: Mapping[str, str]) -> Callable[[str], Words]:
 
 
 def _items_of(table: Mapping[str, str]) -> Callable[[str], Words]:
+    wild = [(*key.split("*", 1), word) for key, word in table.items() if "*" in key]
+
+    def word_of(item: str) -> str | None:
+        return table.get(item) or next((word for begin, end, word in wild if _is_between(item, begin, end)), None)
+
     def words_of(text: str) -> Words:
-        return [word for word in map(table.get, _ITEM.findall(text)) if word is not None] or None
+        return [word for word in map(word_of, _ITEM.findall(text)) if word is not None] or None
 
     return words_of
+
+
+def _is_between(item: str, begin: str, end: str) -> bool:
+    return item.startswith(begin) and item.endswith(end) and len(item) > len(begin) + len(end)
+
+
+def _entries_of(table: Mapping[str, str]) -> Callable[[str], Words]:
+    def told(kind: str, rights: str, sid: str) -> str:
+        parts = [rights] if rights.startswith("0x") else _RIGHT.findall(rights)
+        words = ", ".join(table.get(f"right {part}", part) for part in parts)
+        relative = table.get(f"sid *-{sid.rpartition('-')[2]}", sid) if sid.startswith("S-1-5-21-") else sid
+        return f"{table.get(f'sid {sid}', relative)}: {table.get(f'type {kind}', kind)} ({words})"
+
+    def words_of(text: str) -> Words:
+        return [told(*entry) for entry in _ENTRY.findall(text)] or None
+
+    return words_of
+
+
+_PARTS: Final[Mapping[str, Callable[[Mapping[str, str]], Callable[[str], Words]]]] = {
+    "bits": _bits_of,
+    "items": _items_of,
+    "entries": _entries_of,
+}
+"""What a table says of each of `miharu.catalog.vocabulary.EACH`."""
 
 
 class _Distinct:

@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 
 from miharu.catalog import load_fields, read_logsources
+from miharu.catalog.vocabulary import EACH
 from miharu.core.chunk import Fields
 from miharu.core.errors import ContentError
 from miharu.normalise import CONVERSIONS, Normaliser
-from miharu.normalise.translating import translated
+from miharu.normalise.translating import _PARTS, translated
 from tests.unit.parse.record_frames import records
 
 RIGHTS = {"0x1": "read", "0x2": "write", "0x3": "both", "0x80000000": "all"}
@@ -48,6 +49,33 @@ def test_a_value_without_a_known_bit_has_no_words(value: str | None) -> None:
 def test_items_are_parted_by_blanks_and_commas_and_unknown_ones_left_out() -> None:
     values = ("%%1\n\t\t\t\t%%2", "%%2, %%1,%%9", "%%9", "", None)
     assert words(CODES, "items", *values) == [["one", "two"], ["two", "one"], None, None, None]
+
+
+def test_a_star_in_a_key_stands_for_anything_between() -> None:
+    table = {"S-*-512": "admins", "S-1-512": "local", "S-1": "one"}
+    assert words(table, "items", "S-1-2-512 S-1-512 S-1 S--512 S-1-2-5120") == [["admins", "local", "one"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "O:BAG:SYD:PAI(A;OICI;FA;;;WD)(D;;GRSD;;;S-1-5-21-1-2-3-512)",
+            ["Everyone: allowed (full)", "Admins: D (GR, SD)"],
+        ),
+        ("S:(AU;SAFA;0x1f01ff;;;S-1-5-99)", ["S-1-5-99: audited (0x1f01ff)"]),
+        ("D:(OA;;CR;1131f6ad-9c07-11d1-f79f-00c04fc2dcd2;;BA)", ["BA: OA (CR)"]),
+        ("D:(A;;FA;;", None),
+        ("-", None),
+    ],
+)
+def test_entries_of_a_security_descriptor(text: str, expected: list[str] | None) -> None:
+    table = {"type A": "allowed", "type AU": "audited", "right FA": "full", "sid WD": "Everyone", "sid *-512": "Admins"}
+    assert words(table, "entries", text) == [expected]
+
+
+def test_every_part_has_its_reader() -> None:
+    assert tuple(_PARTS) == EACH
 
 
 def test_many_values_are_translated_in_their_order() -> None:
