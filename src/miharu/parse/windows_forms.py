@@ -28,11 +28,23 @@ from miharu.parse.windows_dates import DATE
 _CELL: Final = r'(?:"[^"]*"|[^"\t,\r\n]*)'
 _STAMP: Final = r"[A-Z][a-z]{2}\x20+[0-9]{1,2}\x20[0-9]{2}:[0-9]{2}:[0-9]{2}"
 _YEAR_STAMP: Final = r"[0-9]{4}\x20[A-Z][a-z]{2}\x20+[0-9]{1,2}\x20[0-9]{2}:[0-9]{2}:[0-9]{2}"
-_HEADER: Final = rf"(?:<(?P<priority>[0-9]{{1,3}})>)?(?:(?P<stamp>{_STAMP})\x20(?P<System__Computer>[^\s]+)\x20)?"
+# RFC 3164, or RFC 5424 with nothing in it but time and host.
+_HEADER: Final = (
+    rf"(?:<(?P<priority>[0-9]{{1,3}})>(?:1\x20)?)?(?:(?P<stamp>{_STAMP}|[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T\S+)\x20"
+    r"(?P<System__Computer>[^\s]+)\x20(?:\S+\x20\S+\x20\S+\x20-\x20)?)?"
+)
 _TAB: Final = r"(?:\t|\x23011)"
 _FIELD: Final = r"[^\t\x23]*(?:\x23[^\t\x230][^\t\x23]*)*"
 _USUAL: Final = ("level", "date", "System__Provider", "System__EventID", "Rendering__Task")
-_TAGGED: Final = ("MSWinEventLog", "WinEvtLog: ", "LogName=", "AUDIT_SUCCESS", "AUDIT_FAILURE", "-Auditing[")
+_TAGGED: Final = (
+    "MSWinEventLog",
+    "WinEvtLog: ",
+    "LogName=",
+    "AUDIT_SUCCESS",
+    "AUDIT_FAILURE",
+    "-Auditing[",
+    "[NXLOG@14506 ",
+)
 
 
 def looks_like_windows_text(text: pl.Series) -> pl.Series:

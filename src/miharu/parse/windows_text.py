@@ -19,6 +19,7 @@ from miharu.parse.windows_dates import DateOrder, read_dates
 from miharu.parse.windows_forms import other_forms, tables, viewer_form
 from miharu.parse.windows_labels import with_labelled_data
 from miharu.parse.windows_sentences import event_of_title, with_sentence_data
+from miharu.parse.windows_syslog import read_windows_syslog
 
 _AUDITS: Final[Mapping[str, str]] = {"success": "0x8020000000000000", "failure": "0x8010000000000000"}
 _NO_TASK: Final = ("None", "なし", "Keine", "Aucun", "Aucune", "Ninguno", "(0)", "-")
@@ -48,7 +49,7 @@ def read_windows_text(
 
     `records` has the column TEXT, which the frames have no more; `timezone` is the IANA name of the writers' zone.
     """
-    frames: list[pl.DataFrame] = []
+    frames, records = read_windows_syslog(records, timezone)
     for pattern in (*_viewer_forms(records), *other_forms().values()):
         if records.is_empty():
             break
@@ -158,11 +159,15 @@ def _times(fields: pl.DataFrame, records: pl.DataFrame, timezone: str, order: Da
     if "date" in fields.columns:
         text = fields.get_column("date")
         times = read_dates(text, records, timezone, order)
-        for stamp in _FULL_STAMPS:
+        for pattern in _FULL_STAMPS:
             if times.null_count() > text.null_count():
-                times = times.fill_null(_local(text.str.replace_all("  ", " ", literal=True), stamp, timezone))
+                times = times.fill_null(_local(text.str.replace_all("  ", " ", literal=True), pattern, timezone))
     if "stamp" in fields.columns and times.null_count():
-        times = times.fill_null(_yearless(fields.get_column("stamp"), records.get_column(RECORD_REFERENCE), timezone))
+        stamp = fields.get_column("stamp")
+        offset = stamp.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", time_zone="UTC", strict=False)
+        utc = stamp.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", time_zone="UTC", strict=False)
+        yearless = _yearless(stamp, records.get_column(RECORD_REFERENCE), timezone)
+        times = times.fill_null(utc).fill_null(offset).fill_null(yearless)
     return times
 
 

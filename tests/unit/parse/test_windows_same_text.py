@@ -152,3 +152,43 @@ def test_text_does_not_overrule_data() -> None:
     record: dict[str, Any] = json.loads(samples.wazuh(samples.LOGON))
     record["win"]["system"]["message"] = MESSAGE.replace("alice", "mallory")
     assert normalised(json.dumps(record))["user.name"] == "alice"
+
+
+def nxlog_ietf() -> str:
+    data = {
+        "Keywords": "-9218868437227405312",
+        "EventType": "AUDIT_FAILURE",
+        "EventID": "4625",
+        "SourceName": PROVIDER,
+        "ProviderGuid": "{54849625-5478-4994-A5BA-3E3B0328C30D}",
+        "Version": "0",
+        "Task": "12544",
+        "OpcodeValue": "0",
+        "RecordNumber": "4711",
+        "ThreadID": "1724",
+        "Channel": "Security",
+        "Category": "Logon",
+        "Opcode": "Info",
+        "EventReceivedTime": "2025-06-14 17:15:04",
+        "SourceModuleName": "in",
+        **samples.LOGON["data"],
+    }
+    pairs = " ".join(f'{name}="{value}"' for name, value in data.items())
+    head = f"<11>1 2025-06-14T17:15:02.000000+09:00 {samples.COMPUTER} {PROVIDER} 3208 -"
+    return f"{head} [NXLOG@14506 {pairs}] An account failed to log on."
+
+
+def snare_5424() -> str:
+    return snare().replace("<13>Jun 14 08:15:02 relay ", "<13>1 2025-06-14T08:15:03Z relay - - - - ")
+
+
+def splunk_by_http() -> str:
+    return json.dumps({"time": 1749888902, "host": "ws07", "sourcetype": "WinEventLog", "event": splunk()})
+
+
+@pytest.mark.mission("S70")
+@pytest.mark.parametrize("sender", [nxlog_ietf, snare_5424, splunk_by_http])
+def test_same_event_in_an_envelope(sender: Callable[[], str]) -> None:
+    expected = normalised(samples.xml(samples.LOGON))
+    given = normalised(sender())
+    assert {name: given.get(name) for name in SAME} == {name: expected[name] for name in SAME}
