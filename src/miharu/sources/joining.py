@@ -41,11 +41,7 @@ class Lines:
     def matching(self, pattern: str, rows: Positions | None = None) -> Mask:
         """Return which of the lines (of `rows`) a regular expression over bytes finds something in."""
         starts, stops = (self.starts, self.stops) if rows is None else (self.starts[rows], self.stops[rows])
-        if not len(starts):
-            return np.empty(0, dtype=np.bool_)
-        found = pc.match_substring_regex(line_array(self.data, starts, stops), pattern)
-        mask: Mask = pl.Series(pl.from_arrow(found)).to_numpy()
-        return mask
+        return matches(line_array(self.data, starts, stops), pattern)
 
     def odd(self, quote: int) -> Mask:
         """Return which of the lines hold an odd number of quotes."""
@@ -89,13 +85,19 @@ class Joiner:
     def _owners(self, lines: Lines, *, final: bool) -> tuple[npt.NDArray[np.int64], bool]:
         """Return whose record each line begins, and whether that of the last one depends on the line behind it."""
         owner = np.full(len(lines.starts), _NOBODY, dtype=np.int64)
-        rows = np.flatnonzero(lines.matching(self._any))
+        everything = line_array(lines.data, lines.starts, lines.stops)
+        likely = matches(everything, self._any)
+        rows = np.flatnonzero(likely)
+        texts = (
+            everything if len(rows) == len(likely) else line_array(lines.data, lines.starts[rows], lines.stops[rows])
+        )
+        left = np.ones(len(rows), dtype=np.bool_)
         undecided = False
         for number, join in enumerate(self._joins):
-            if not len(rows):
+            if not left.any():
                 break
-            leads = lines.matching(join.leads, rows) if join.leads else np.zeros(len(rows), dtype=np.bool_)
-            begins = lines.matching(join.start, rows) | leads
+            leads = left & matches(texts, join.leads) if join.leads else np.zeros(len(rows), dtype=np.bool_)
+            begins = left & matches(texts, join.start) | leads
             if join.next:
                 begins, waits = self._before(lines, rows, begins, join.next)
                 undecided |= waits and not final
@@ -103,7 +105,7 @@ class Joiner:
             behind = begins & ~leads & np.isin(rows - 1, rows[leads & begins]) & ~lines.apart[rows]
             owner[rows[begins]] = number
             owner[rows[behind]] = _BEHIND
-            rows = rows[~begins]
+            left &= ~begins
         return owner, undecided
 
     def _before(self, lines: Lines, rows: Positions, begins: Mask, pattern: str) -> tuple[Mask, bool]:
@@ -183,12 +185,23 @@ def _held(
 
 def line_array(data: bytes, starts: Positions, stops: Positions) -> pa.LargeBinaryArray:
     """Return spans of `data` as an Arrow array that shares its memory where they follow one another."""
+    if not len(starts):
+        none = pa.py_buffer(np.zeros(1, dtype=np.int64))
+        return pa.LargeBinaryArray.from_buffers(pa.large_binary(), 0, [None, none, pa.py_buffer(b"")])
     bounds = np.empty(2 * len(starts), dtype=np.int64)
     bounds[0::2], bounds[1::2] = starts, stops
     both = pa.LargeBinaryArray.from_buffers(
         pa.large_binary(), len(bounds) - 1, [None, pa.py_buffer(bounds), pa.py_buffer(data)]
     )
     return both.take(pl.Series(np.arange(0, len(bounds), 2)).to_arrow())
+
+
+def matches(lines: pa.LargeBinaryArray, pattern: str) -> Mask:
+    """Return which of the lines a regular expression over bytes finds something in."""
+    if not len(lines):
+        return np.empty(0, dtype=np.bool_)
+    mask: Mask = pl.Series(pl.from_arrow(pc.match_substring_regex(lines, pattern))).to_numpy()
+    return mask
 
 
 def _fits(line: bytes, pattern: str) -> bool:
