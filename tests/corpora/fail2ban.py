@@ -114,11 +114,11 @@ def _compare(counts: Score, told: Told, event: Event) -> None:
         counts.take(
             "user", told, event.get("user.name"), agree=user in (event.get("user.name"), event.get("user.email"))
         )
-    if label.get("time"):
+    if told_time := str(label.get("time") or "")[:19]:
         stamp = event["@timestamp"]
         assert isinstance(stamp, datetime)
         local = stamp.astimezone(ZoneInfo(ZONE)).strftime("%Y-%m-%dT%H:%M:%S")
-        counts.take("time", told, local, agree=local == label["time"])
+        counts.take("time", told, local, agree=local == told_time)
 
 
 def _is_failure(event: Event) -> bool:
