@@ -289,7 +289,13 @@ def _instants(text: pl.Series, timezone: str) -> pl.Series:
     dashed = text.str.replace_all("/", "-", literal=True)
     spaced = dashed.str.replace(" ", "T", literal=True).str.replace(" ", "", literal=True)
     offset = spaced.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", time_unit="us", time_zone="UTC", strict=False)
-    return zoned.fill_null(offset).fill_null(_local(dashed, timezone))
+    return zoned.fill_null(offset).fill_null(_local(dashed, timezone)).fill_null(_counted(text))
+
+
+def _counted(text: pl.Series) -> pl.Series:
+    """Read `/Date(1749888902000)/`, as Windows PowerShell writes times into JSON."""
+    millis = text.str.extract(r"^/Date\((-?[0-9]{1,15})(?:[+-][0-9]{4})?\)/$").cast(pl.Int64, strict=False)
+    return (millis * 1000).cast(UTC_MICROS)
 
 
 def _local(text: pl.Series, timezone: str) -> pl.Series:

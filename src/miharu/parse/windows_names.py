@@ -13,6 +13,8 @@ Dialects:
   https://docs.nxlog.co/refman/current/im/msvistalog.html
 * `flat`: everything on one level: Fluent Bit (winlog, winevtlog), Fluentd's windows_eventlog2, the SecurityEvent table
   of Microsoft Sentinel, exports of Get-WinEvent.
+* `powershell`: `Get-WinEvent | ConvertTo-Json`.
+  https://learn.microsoft.com/dotnet/api/system.diagnostics.eventing.reader.eventlogrecord
 * `fluentd`: Fluentd's windows_eventlog, all in small letters. https://github.com/fluent/fluent-plugin-windows-eventlog
 """
 
@@ -21,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, Literal, TypeAlias
 
-Dialect: TypeAlias = Literal["event", "winlogbeat", "wazuh", "nxlog", "flat", "fluentd"]
+Dialect: TypeAlias = Literal["event", "winlogbeat", "wazuh", "nxlog", "flat", "fluentd", "powershell"]
 
 DATA: Final = "EventData.Data"
 """All unnamed `<Data>` of an event, one a line; each also stands alone as `EventData.param1`…"""
@@ -145,6 +147,29 @@ _FLUENTD: Final[Mapping[str, str]] = {
     "string_inserts": DATA,
 }
 
+_POWERSHELL: Final[Mapping[str, str]] = {
+    "Id": "System.EventID",
+    "LogName": "System.Channel",
+    "ProviderName": "System.Provider",
+    "ProviderId": "System.ProviderGuid",
+    "MachineName": "System.Computer",
+    "RecordId": "System.EventRecordID",
+    "ProcessId": "System.ProcessID",
+    "ThreadId": "System.ThreadID",
+    "UserId": "System.UserID",
+    "UserId.Value": "System.UserID",
+    "TimeCreated": "System.TimeCreated",
+    "TimeCreated.value": "System.TimeCreated",
+    "ActivityId": "System.ActivityID",
+    "RelatedActivityId": "System.RelatedActivityID",
+    **{name: f"System.{name}" for name in ("Level", "Task", "Opcode", "Keywords", "Version", "Qualifiers")},
+    "Message": "Message",
+    "LevelDisplayName": "Rendering.Level",
+    "TaskDisplayName": "Rendering.Task",
+    "OpcodeDisplayName": "Rendering.Opcode",
+    "KeywordsDisplayNames": "Rendering.Keywords",
+}
+
 FLAT_SENDER: Final = frozenset({
     "@version", "EventReceivedTime", "EventTime", "EventTypeOrignal", "EventTypeOriginal",
     "ERROR_EVT_UNRESOLVED", "Severity", "SeverityValue", "SourceModuleName", "SourceModuleType",
@@ -156,6 +181,7 @@ FLAT_SENDER: Final = frozenset({
 
 _FLAT_MARKS: Final = frozenset({"EventID", "Channel"})
 _FLUENTD_MARKS: Final = frozenset({"channel", "event_id", "source_name", "computer_name"})
+_POWERSHELL_MARKS: Final = frozenset({"Id", "LogName", "ProviderName", "RecordId"})
 _NXLOG_MARKS: Final = frozenset({"EventTime", "SourceModuleName"})
 _WINLOGBEAT_MARKS: Final = frozenset({"winlog.channel", "winlog.event_id"})
 
@@ -169,6 +195,8 @@ def dialect_of(names: Collection[str]) -> Dialect | None:
         return "winlogbeat"
     if have >= _FLUENTD_MARKS:
         return "fluentd"
+    if have >= _POWERSHELL_MARKS:
+        return "powershell"
     for name in have:
         if name.startswith(("Event.System.EventID", "System.EventID")):
             return "event"
@@ -259,6 +287,7 @@ _NAMERS: Final[Mapping[Dialect, Callable[[str], str | None]]] = {
     "nxlog": _flat_name,
     "flat": _flat_name,
     "fluentd": lambda name: _FLUENTD.get(name, name),
+    "powershell": lambda name: _POWERSHELL.get(name, name),
 }
 _ORDERS: Final[Mapping[Dialect, Mapping[str, int]]] = {
     "event": {},
@@ -267,4 +296,5 @@ _ORDERS: Final[Mapping[Dialect, Mapping[str, int]]] = {
     "nxlog": {name: at for at, name in enumerate(_FLAT)},
     "flat": {name: at for at, name in enumerate(_FLAT)},
     "fluentd": {},
+    "powershell": {},
 }

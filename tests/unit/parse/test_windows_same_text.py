@@ -127,6 +127,33 @@ def viewer() -> str:
     return f'Audit Failure\t6/14/2025 8:15:02 AM\t{PROVIDER}\t4625\tLogon\t"{MESSAGE}"'
 
 
+def get_winevent() -> str:
+    return json.dumps(
+        {
+            "Id": 4625,
+            "Version": 0,
+            "Qualifiers": None,
+            "Level": 0,
+            "Task": 12544,
+            "Opcode": 0,
+            "Keywords": -9218868437227405312,
+            "RecordId": 4711,
+            "ProviderName": PROVIDER,
+            "LogName": "Security",
+            "ProcessId": 3208,
+            "ThreadId": 1724,
+            "MachineName": samples.COMPUTER,
+            "UserId": None,
+            "TimeCreated": "/Date(1749888902000)/",
+            "TaskDisplayName": "Logon",
+            "LevelDisplayName": "Information",
+            "KeywordsDisplayNames": ["Audit Failure"],
+            "Properties": [{"Value": "S-1-0-0"}],
+            "Message": MESSAGE,
+        }
+    )
+
+
 SENDERS: Final[dict[str, Callable[[], str]]] = {
     "splunk": splunk,
     "snare": snare,
@@ -134,6 +161,7 @@ SENDERS: Final[dict[str, Callable[[], str]]] = {
     "fluentd_second": fluentd_second,
     "fluent_bit": fluent_bit,
     "viewer": viewer,
+    "get_winevent": get_winevent,
 }
 LEFT_OUT: Final[dict[str, set[str]]] = {"viewer": {"host.name", "winlog.computer_name"}}
 """Event Viewer's text does not name the computer."""
