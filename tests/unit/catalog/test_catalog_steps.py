@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from miharu.catalog import Join, LogSource, load_fields, read_logsources
+from miharu.catalog import CONTAINERS, READERS, Join, LogSource, load_fields, read_logsources
+from miharu.catalog.loading import JOIN_KEYS, OPTION_KEYS
+from miharu.catalog.vocabulary import ESCAPES
+from miharu.core.columns import RECORD_HEADER
 from miharu.core.errors import ContentError
 
 BASE = r"""
@@ -72,3 +75,9 @@ def test_columns_may_be_one_list_or_several(tmp_path: Path) -> None:
         ("a", "b"),
         ("a",),
     )
+
+
+def test_the_reference_page_names_every_word() -> None:
+    page = Path("docs/reference/log-source-readers.md").read_text(encoding="utf-8")
+    words = {*CONTAINERS, *READERS, *JOIN_KEYS, *OPTION_KEYS, *ESCAPES, RECORD_HEADER}
+    assert [word for word in sorted(words) if f"`{word}`" not in page] == []
