@@ -148,6 +148,17 @@ def test_japanese_labels(encoding: str) -> None:
     assert event["System.Keywords"] == "0x8010000000000000"
 
 
+def test_german_labels() -> None:
+    text = (
+        "Fehler.\n\nKonto, für das die Anmeldung fehlgeschlagen ist:\n\tKontoname:\t\tbob\n\nNetzwerkinformationen:\n"
+    )
+    text += "\tQuellnetzwerkadresse:\t192.0.2.15\n\tQuellport:\t\t50712"
+    head = "Überwachung gescheitert\t11.05.2018 10:29:47\tMicrosoft-Windows-Security-Auditing\t4625\tAnmelden"
+    event = read(f'{head}\t"{text}"'.encode("cp1252"))
+    assert data(event) == {"TargetUserName": "bob", "IpAddress": "192.0.2.15", "IpPort": "50712"}
+    assert event["System.Keywords"] == "0x8010000000000000"
+
+
 @pytest.mark.parametrize(
     ("word", "level"),
     [("Critical", "1"), ("Error", "2"), ("重大", "1"), ("エラー", "2"), ("警告", "3"), ("情報", "4"), ("Warnung", "3")],
