@@ -12,7 +12,7 @@ from bench.morning.story import SEED, Line
 SAMPLES = Path(__file__).resolve().parents[2] / "content" / "samples"
 LOGS: dict[str, Callable[[random.Random], list[Line]]] = {
     "fw01/asa.log": firewall.log,
-    "web01/auth.log": system.auth,
+    "web01/auth.log": linux.auth,
     "web01/access.log": linux.access,
     "ws07/sysmon.json": windows.sysmon,
     "file01/winlogbeat.json": windows.server,
