@@ -18,6 +18,7 @@ from miharu.catalog import Form, ReadStep
 from miharu.parse.cef import read_cef, read_leef
 from miharu.parse.pairs import marked_pairs, pairs_apart, read_pairs, spread
 from miharu.parse.splitting import Dialect, split, unquoted
+from miharu.parse.tails import groups
 from miharu.parse.xml_text import read_xml
 
 FORM: Final = "form"
@@ -101,16 +102,11 @@ def _matches(field: str, pattern: str) -> pl.Expr:
     return pl.col(field).cast(pl.String).str.contains(pattern).fill_null(value=False)
 
 
-@cache
-def _groups(field: str, pattern: str) -> pl.Expr:
-    return pl.col(field).cast(pl.String).str.extract_groups(pattern)
-
-
 def _with_groups(frame: pl.DataFrame, field: str, form: Form) -> pl.DataFrame:
     added: list[pl.Series] = []
     if "(?P<" in form.pattern:
-        groups = frame.select(_groups(field, form.pattern)).to_series().struct.unnest().get_columns()
-        added = [series for series in map(_without_empty, groups) if series.null_count() < frame.height]
+        found = groups(frame.get_column(field).cast(pl.String), form.pattern)
+        added = [series for series in map(_without_empty, found) if series.null_count() < frame.height]
     if form.name:
         added.append(pl.Series(FORM, [form.name], dtype=pl.String).new_from_index(0, frame.height))
     return frame.with_columns(added)
