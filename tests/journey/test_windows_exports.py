@@ -180,7 +180,7 @@ def test_audit_policy(tmp_path: Path) -> None:
         "last": "2025-05-13T10:29:47Z",
         "blind_rules": 0,
         "event_ids": ["4624", "4625"],
-        "host_names": [""],
+        "per_host": [{"host": "", "events": 2, "last": "2025-05-13T10:29:47Z"}],
         "blind": [],
     }
     assert found["Kerberos Authentication Service"]["state"] == "never seen"

@@ -58,7 +58,9 @@ def _row(one: Subcategory, *, full: bool) -> dict[str, Any]:
     }
     if full:
         row["event_ids"] = list(one.codes)
-        row["host_names"] = list(one.hosts)
+        row["per_host"] = [
+            {"host": host, "events": events, "last": iso(last)} for host, (events, last) in sorted(one.hosts.items())
+        ]
         row["blind"] = [need.title for need in one.blind]
     elif one.blind:
         row["for_example"] = one.blind[0].title
