@@ -33,7 +33,7 @@ from miharu.parse.envelopes import (
 )
 from miharu.parse.line_envelopes import LIKELY, SURE, line_envelopes
 from miharu.parse.recognition import Claim, recognise
-from miharu.parse.text import TAGS, TEXT
+from miharu.parse.text import TAGS, TEXT, with_text
 from miharu.parse.windows_shapes import flatten_windows
 
 MAX_LEVELS: Final = 3
@@ -83,6 +83,9 @@ class Unwrapper:
                 opened, parts = self._surely_opened(given, outer, level)
                 settled += opened
             for claim in recognise(parts, self._by_container[container]):
+                if container == "delimited" and not claim.source.recognise.where:
+                    settled += self._perhaps_lines(claim)
+                    continue
                 at = claim.frame.get_column(AT) if outer is not None else None
                 one = Settled(container, claim, outer, at)
                 found, rest = _envelopes(one) if level < MAX_LEVELS else ([], one)
@@ -90,6 +93,20 @@ class Unwrapper:
                 if rest is not None:
                     settled.append(rest)
         return settled + self._opened(wrapped, outer, level) if wrapped else settled
+
+    def _perhaps_lines(self, claim: Claim) -> list[Settled]:
+        """Return a claim of delimited lines that nobody knows, without those that somebody knows as bare lines.
+
+        What looks like the header of a table may be none.
+        """
+        records = with_text(claim.frame.select(list(RECORD_SCHEMA)))
+        opened = open_all(records, [one for one in self._bare if one.name != "delimited"], self._timezone)
+        known = [one for one in self.settle(opened.frames) if one.claim.source.recognise.where]
+        taken = [one.claim.frame.get_column(RECORD_ROW) for one in known]
+        if not taken:
+            return [Settled("delimited", claim)]
+        left = claim.frame.filter(~pl.col(RECORD_ROW).is_in(pl.concat(taken).implode()))
+        return [*known, *([Settled("delimited", Claim(claim.source, left))] if left.height else [])]
 
     def _surely_opened(
         self, frames: Sequence[pl.DataFrame], outer: pl.DataFrame | None, level: int

@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+import polars as pl
 import pytest
 
 from miharu.catalog import load_fields, load_logsources
-from miharu.core.columns import RECORD_ROW
+from miharu.core.columns import RECORD_HEADER, RECORD_ROW
 from miharu.normalise import Normaliser
 from miharu.parse import Parser
 from tests.unit.parse.record_frames import records
 
 CREATED = datetime(2025, 6, 16, tzinfo=UTC)
-WANTED = {"apache.access", "linux.auth", "generic.line", "generic.json", "generic.syslog", "generic.keyvalue"}
+WANTED = {"apache.access", "system.auth", "generic.line", "generic.json", "generic.syslog", "generic.keyvalue"}
 ACCESS = '192.0.2.7 - bob [14/Jun/2025:08:15:01 +0000] "GET /a HTTP/1.1" 200 5'
 SSHD = "Jun 14 08:15:01 web1 sshd[77]: Failed password for root from 192.0.2.9 port 40022 ssh2"
 CRI = "2025-06-14T08:16:40.250000000+02:00 stdout F "
@@ -37,7 +38,7 @@ def events(*lines: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("before", [CRI, "web-1  | ", CRI.replace(" F ", " P:x ")])
-@pytest.mark.parametrize(("inner", "dataset"), [(ACCESS, "apache.access"), (SSHD, "linux.auth")])
+@pytest.mark.parametrize(("inner", "dataset"), [(ACCESS, "apache.access"), (SSHD, "system.auth")])
 def test_the_inner_record_becomes_what_it_is(before: str, inner: str, dataset: str) -> None:
     among = events("words", before + inner, inner)
     for event in among[1:]:
@@ -72,3 +73,14 @@ def test_envelopes_within_envelopes() -> None:
     assert event["event.dataset"] == "apache.access"
     (deep,) = events("a-1  | " * 9 + ACCESS)
     assert deep["message"].startswith("a-1  | ")
+
+
+def test_lines_that_somebody_knows_are_no_table() -> None:
+    """The first line of a file may look like the header of a table and be none."""
+    parser, normaliser = stages()
+    lines = ["words, more words, and others", "unit, state, temp", "x", SSHD + ", so, it"]
+    frame = records([line.encode() for line in lines]).with_columns(pl.lit(lines[0]).alias(RECORD_HEADER))
+    batch = normaliser.run(parser.read("lines", frame).fields, CREATED)
+    datasets = ["generic.delimited", "generic.delimited", "generic.line", "system.auth"]
+    assert batch.get_column("event.dataset").to_list()[:3] == datasets[:3]
+    assert batch.get_column("process.name").to_list()[3] == "sshd"
