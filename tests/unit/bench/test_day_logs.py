@@ -25,7 +25,7 @@ EVENTS = 5_000
 NETWORKS = [ipaddress.ip_network(n) for n in ("10.0.0.0/8", "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")]
 READ_AS = {
     "asa.log": {"cisco.asa"},
-    "auth.log": {"system.auth"},
+    "auth.log": {"system.auth", "linux.cron"},
     "sysmon.json": {"windows.sysmon"},
     "winlogbeat.json": {"windows.security", "windows.system", "windows.powershell"},
     "nginx/access.log": {"nginx.access"},
