@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from miharu.normalise import CONVERSIONS
 from miharu.normalise.addresses import canonical_ip
 from miharu.normalise.lists import distinct_lists
+from tests.unit.normalise import test_windows_values
 
 
 def convert(name: str, *values: str | None) -> list[object]:
@@ -121,6 +123,12 @@ HASHES = "SHA1=AB12,MD5=CD34,SHA256=EF56,IMPHASH=0077"
         ("url_query", "/a?b=c&d#e", "b=c&d"),
         ("url_query", "/a", None),
         ("url_scheme", "HTTPS://example.com", "https"),
+        ("line_command_name", "HostName=a\nCommandName=Get-Item\nCommandType=", "Get-Item"),
+        ("line_command_type", "Command Type = Cmdlet", "Cmdlet"),
+        ("line_host_version", "HostName=a\nHostVersion=5.1.1", "5.1.1"),
+        ("line_pipeline_id", "\tPipelineId=12", "12"),
+        ("line_provider_name", "ProviderName=Registry", "Registry"),
+        ("line_runspace_id", "RunspaceId=c0ffee\nPipelineId=", "c0ffee"),
         ("word_list", "SeTcbPrivilege\n\t\tSeDebugPrivilege", ["SeTcbPrivilege", "SeDebugPrivilege"]),
         ("words", "ls -la", "ls -la"),
     ],
@@ -130,8 +138,9 @@ def test_conversion(name: str, value: str, expected: object) -> None:
 
 
 def test_every_conversion_has_a_case() -> None:
-    (mark,) = [mark for mark in test_conversion.pytestmark if mark.name == "parametrize"]  # type: ignore[attr-defined]
-    assert {case[0] for case in mark.args[1]} == set(CONVERSIONS)
+    tests: tuple[Any, ...] = (test_conversion, test_windows_values.test_conversion)
+    marks = [mark for test in tests for mark in test.pytestmark if mark.name == "parametrize"]
+    assert {case[0] for mark in marks for case in mark.args[1]} == set(CONVERSIONS)
 
 
 @pytest.mark.parametrize(
