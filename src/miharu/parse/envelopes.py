@@ -43,7 +43,7 @@ PID: Final = ADOPTED + "process.pid"
 FACILITY: Final = ADOPTED + "log.syslog.facility.code"
 SEVERITY: Final = ADOPTED + "log.syslog.severity.code"
 
-_LOOKS_LIKE_JSON: Final = r'^(?:@cee: ?)?\s*\{\s*"'
+_LOOKS_LIKE_RECORD: Final = r'^(?:(?:@cee: ?)?\s*\{\s*"|<Event[ >])'
 _COOKIE: Final = "@cee:"
 
 
@@ -142,7 +142,7 @@ def _line(reading: Reading, envelope: Envelope, height: int) -> pl.Series:
         return pl.Series([None], dtype=pl.String).new_from_index(0, height)
     if envelope.marks:
         return text.str.strip_chars_end("\r\n")
-    text = text.set(~text.str.contains(_LOOKS_LIKE_JSON).fill_null(value=False), None)
+    text = text.set(~text.str.contains(_LOOKS_LIKE_RECORD).fill_null(value=False), None)
     return text.str.strip_prefix(_COOKIE).str.strip_chars_start(" ")
 
 

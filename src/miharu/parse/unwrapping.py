@@ -46,7 +46,7 @@ _UNKNOWN: Final = 900
 """Log sources of this priority and above take what nobody knows better."""
 
 _OBJECTS: Final = frozenset({"json", "windows_xml"})
-_MAY_BE_JSON: Final = ("{", "@cee:", " {")
+_MAY_BE_RECORD: Final = ("{", "@cee:", " {", "<Event>", "<Event ")
 _REBUILT: Final = {"hostname": HOST, "program": PROGRAM, "pid": PID, "facility": FACILITY, "severity": SEVERITY}
 _GENERIC_TRUST: Final[Mapping[str, int]] = {"windows": NAMED, "json": HEADED, "syslog": HEADED}
 _SEVERITIES: Final = 8
@@ -176,7 +176,7 @@ def _envelopes(one: Settled) -> tuple[list[tuple[Settled, Wrapped]], Settled | N
     if one.container == "json" and source.priority >= _UNKNOWN and may_be_envelope(frame.columns):
         return _by_envelope(one)
     if one.container == "syslog" and source.priority >= _UNKNOWN and REBUILT not in frame.columns:
-        begins = [pl.col("message").str.starts_with(begin) for begin in _MAY_BE_JSON]
+        begins = [pl.col("message").str.starts_with(begin) for begin in _MAY_BE_RECORD]
         if frame.select(pl.any_horizontal(begins).any()).item():
             return [(one, Wrapped(frame, SYSLOG, whole=False))], None
     if one.container == "line" and source.priority >= _UNKNOWN:
