@@ -102,7 +102,7 @@ def _read(text: pl.Series) -> tuple[list[tuple[pl.Series, pl.DataFrame]], pl.Ser
 
 def _with_message(text: pl.Series, fields: pl.DataFrame) -> pl.DataFrame:
     message = text.str.slice(fields.get_column("head").str.len_chars())
-    return fields.drop("head").with_columns(message.alias("message"))
+    return fields.drop("head").with_columns(message.str.strip_prefix("\ufeff").alias("message"))
 
 
 def _is_5424(fields: pl.DataFrame) -> pl.Series:
@@ -146,6 +146,7 @@ _SHAPES: Final = (
     (r"^[0-9A-Za-z][0-9A-Za-z_.\-]* [^\s:\[]{1,64}\[[0-9]{1,10}\]:", _TIMELESS, _has_program),
 )
 
+_FORMATS: Final = ("CEF", "LEEF")
 _SPACED_PID: Final = r"^\[([0-9]{1,10})\]:(?: |$)"
 
 
@@ -164,11 +165,24 @@ def _with_spaced_pid(fields: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _with_bare_formats(fields: pl.DataFrame) -> pl.DataFrame:
+    """Give `CEF:` and `LEEF:` back to the message: they look like a program's name where a blank follows them."""
+    named = fields.get_column("program").is_in(_FORMATS).fill_null(value=False)
+    if not named.any():
+        return fields
+    whole = pl.when(pl.lit(named)).then(pl.concat_str("program", pl.lit(":"), "message"))
+    return fields.with_columns(
+        message=whole.otherwise(pl.col("message")), program=pl.when(~pl.lit(named)).then(pl.col("program"))
+    )
+
+
 def _finished(fields: pl.DataFrame) -> pl.DataFrame:
     """Split the priority, drop nil values and columns without a value, spread structured data."""
     if "bracketed" in fields.columns:
         program = pl.coalesce("program", "bracketed").alias("program")
         fields = fields.with_columns(program).drop("bracketed", "colon")
+    if "program" in fields.columns:
+        fields = _with_bare_formats(fields)
     if {"hostname", "program"} <= set(fields.columns) and "sd" not in fields.columns:
         fields = _with_spaced_pid(fields)
     if "sd" in fields.columns:

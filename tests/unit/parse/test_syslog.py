@@ -70,6 +70,10 @@ def read(line: str) -> dict[str, object] | None:
         ("Jun 14 08:15:02 su [71]: x", {"timestamp": "Jun 14 08:15:02", "program": "su", "pid": "71", "message": "x"}),
         ("Jun 14 08:15:02 web1 [error] [app] x", {"timestamp": "Jun 14 08:15:02", "hostname": "web1"}
             | {"message": "[error] [app] x"}),
+        ("Jun 14 08:15:02 fw1 CEF: 0|a|b", {"timestamp": "Jun 14 08:15:02", "hostname": "fw1"}
+            | {"message": "CEF:0|a|b"}),
+        ("Jun 14 08:15:02 fw1 \ufeffCEF:0|a|b", {"timestamp": "Jun 14 08:15:02", "hostname": "fw1"}
+            | {"message": "CEF:0|a|b"}),
         ("web1 su[71]: x", {"hostname": "web1", "program": "su", "pid": "71", "message": "x"}),
         ("Jun 14 08:15:02 web1 su: grüße\nzweite", {"timestamp": "Jun 14 08:15:02", "hostname": "web1"}
             | {"program": "su", "message": "grüße\nzweite"}),
