@@ -23,7 +23,7 @@ from miharu.serve.api.app import make_api
 from miharu.serve.api.docs_page import operations, scope_of
 from miharu.serve.api.metrics import METRICS
 from miharu.serve.api.problems import KINDS
-from tests.house import mission, sigma_coverage
+from tests.house import mission, sigma_coverage, source_coverage, source_schema
 from tests.house.tree import ROOT
 
 MADE = "Made by `make docs`"
@@ -273,6 +273,10 @@ def coverage_page() -> str:
     return sigma_coverage.page(MADE)
 
 
+def source_coverage_page() -> str:
+    return source_coverage.page(MADE)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/mission.md": mission.page,
     "docs/reference/settings.md": settings_page,
@@ -281,6 +285,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/log-sources.md": sources_page,
     "docs/reference/rules.md": rules_page,
     "docs/reference/sigma-coverage.md": coverage_page,
+    "docs/reference/coverage.md": source_coverage_page,
+    "docs/reference/log-source.schema.json": source_schema.page,
     "docs/reference/api.md": api_page,
     "docs/reference/metrics.md": metrics_page,
 }
