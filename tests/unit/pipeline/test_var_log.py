@@ -20,7 +20,11 @@ from tests.unit.sources.login_writer import faillog, lastlog, logins, refused
 
 CREATED = datetime(2025, 6, 16, tzinfo=UTC)
 KEY = "0123456789abcdef" * 2
-AUDIT = 'type=USER_LOGIN msg=audit(1749888920.5:77): pid=9 uid=0 auid=1000 ses=3 msg=\'op=login id=1000 exe="/usr/sbin/sshd"'
+AUDIT = "type=USER_LOGIN msg=audit(1749888920.5:77): pid=9 uid=0 auid=1000 ses=3 msg='op=login id=1000"
+KILLED = "Jun 14 08:15:06 web1 kernel: [ 1.5] Out of memory: Killed process 9 (frobd) total-vm:1kB\n"
+DROPPED = "Jun 14 08:15:07 web1 kernel: DROP IN=eth0 OUT= SRC=192.0.2.9 DST=192.0.2.1 LEN=40 PROTO=TCP SPT=1 DPT=22\n"
+STARTED = "Jun 14 08:15:01 web1 systemd[1]: Started Frob.\n"
+PULLED = "Jun 14 08:15:02 web1 kernel: usb 1-1: USB disconnect, device number 7\n"
 FILES: Mapping[str, tuple[str, set[str]]] = {
     "messages": (STARTED + PULLED, {"system.syslog", "linux.kernel"}),
     "syslog.1": ("Jun 14 08:15:03 web1 rsyslogd: rsyslogd was HUPed\n", {"system.syslog"}),
