@@ -70,7 +70,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "line_command_path": w.line_named("(?:Command Path|CommandPath|Script Name|ScriptName)"),
     "line_command_type": w.line_named("Command(?:Type| Type)"),
     "line_engine_version": w.line_named("Engine(?:Version| Version)"),
-    "line_host_application": w.line_named("Host ?Application"),
+    "line_host_application": w.long_line_named("Host ?Application"),
     "line_host_name": w.line_named("Host ?Name"),
     "line_host_version": w.line_named("Host ?Version"),
     "line_pipeline_id": w.line_named("Pipeline ?(?:Id|ID)"),

@@ -75,6 +75,20 @@ def line_named(name: str) -> Callable[[pl.Expr], pl.Expr]:
     return convert
 
 
+def long_line_named(name: str) -> Callable[[pl.Expr], pl.Expr]:
+    """Return the same conversion for values that may be thousands of characters long.
+
+    The whole line is found first: to find what a group matched in a long text takes more than twice as long.
+    """
+    begin = rf"^\s*{name}\s*=[ \t]*"
+
+    def convert(value: pl.Expr) -> pl.Expr:
+        line = value.str.extract_all(rf"(?m){begin}\S[^\r\n]*").list.first()
+        return line.str.replace(begin, "").str.strip_chars_end()
+
+    return convert
+
+
 def invocation_lines(value: pl.Expr) -> pl.Expr:
     """Return what PowerShell says of a command's invocation: `CommandInvocation(…): …`, `ParameterBinding(…): …`."""
     found = value.str.extract_all(r"(?m)^[A-Za-z ]+\([^()\r\n]*\): [^\r\n]*")

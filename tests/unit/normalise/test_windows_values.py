@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from miharu.normalise.tables import CONVERSIONS
+from miharu.normalise.windows_values import line_named, long_line_named
 
 DETAILS = (
     "\tEngineVersion=5.1.1\r\n\tHostName=ConsoleHost\r\n\tHostApplication=powershell.exe -nop\r\n\tScriptName=\r\n"
@@ -79,3 +80,18 @@ CONTEXT = "        Severity = Informational\r\n        Host Name = ConsoleHost\r
 def test_conversion(name: str, value: str, expected: Any) -> None:
     frame = pl.DataFrame({"v": [value, None]})
     assert frame.select(CONVERSIONS[name](pl.col("v"))).to_series().to_list() == [expected, None]
+
+
+def test_a_long_line_is_found_as_any_other_is() -> None:
+    texts = [
+        "\tHostApplication=powershell.exe -enc " + "QQ" * 4_000 + " \r\n\tEngineVersion=5.1",
+        "        Host Application = C:\\x.exe  \n        Host Name = HostApplication=no",
+        "Host Application = \nHostApplication=second",
+        "no HostApplication=here",
+        "HostName=x",
+        None,
+    ]
+    frame = pl.DataFrame({"v": texts}, schema={"v": pl.String})
+    short, long = (make("Host ?Application")(pl.col("v")) for make in (line_named, long_line_named))
+    assert frame.select(short).to_series().to_list() == frame.select(long).to_series().to_list()
+    assert frame.select(long).to_series().to_list()[1:] == ["C:\\x.exe", "second", None, None, None]
