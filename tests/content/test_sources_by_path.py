@@ -29,6 +29,8 @@ def parser() -> Parser:
         ("/var/log/nginx/access.log", COMBINED, "nginx.access"),
         ("/var/log/httpd/access_log", COMBINED, "apache.access"),
         ("logs.tar.gz!var/log/nginx/site.log.1", COMBINED, "nginx.access"),
+        ("/var/log/nginx/access.log", COMBINED + b' "-"', "nginx.access"),
+        ("/var/log/apache2/access.log", COMBINED + b' "-"', "apache.access"),
         ("/srv/traefik/access.log", COMMON, "traefik.access"),
         ("/var/log/apache2/access.log", COMMON, "apache.access"),
         ("/srv/traefik/traefik.log", TRAEFIK, "traefik.log"),

@@ -16,6 +16,8 @@ def apply_test(series: pl.Series, condition: Condition) -> pl.Series:
         found = series.is_not_null() if values == ("true",) else series.is_null()
     elif test == "in":
         found = series == values[0] if len(values) == 1 else series.is_in(values)
+    elif test == "lacks":
+        found = ~_one_of(series, "contains", values)
     else:
         found = _one_of(series, test, values)
     return found.fill_null(value=False) if found.null_count() else found

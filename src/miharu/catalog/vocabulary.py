@@ -12,7 +12,7 @@ from typing import Final
 CONTAINERS: Final = ("line", "syslog", "json", "windows", "delimited", "keyvalue")
 """How a record is wrapped."""
 
-TESTS: Final = ("equals", "in", "starts", "ends", "contains", "matches", "exists")
+TESTS: Final = ("equals", "in", "starts", "ends", "contains", "lacks", "matches", "exists")
 """Tests on a field that was read, cheapest first."""
 
 READERS: Final = ("regex", "keyvalue", "json", "path", "delimited", "xml", "cef", "leef", "audit")

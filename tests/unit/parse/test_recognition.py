@@ -28,6 +28,7 @@ LINES = pl.DataFrame({"n": range(6), "m": ["one door", "a door", None, "DOOR", "
         (Condition("m", "starts", ("one", "door")), [0, 5]),
         (Condition("m", "ends", ("door",)), [0, 1]),
         (Condition("m", "contains", ("door",)), [0, 1, 5]),
+        (Condition("m", "lacks", ("door", "DOOR")), [4]),
         (Condition("m", "matches", ("^.+ door$", "^DO+R$")), [0, 1, 3]),
         (Condition("m", "exists", ("true",)), [0, 1, 3, 4, 5]),
         (Condition("m", "exists", ("false",)), [2]),
