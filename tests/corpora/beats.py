@@ -31,6 +31,10 @@ CREATED: Final = datetime(2025, 6, 16, tzinfo=UTC)
 NAMES: Final = ("event.dataset", "event.module")
 """What a source is called: ours need not be Elastic's name. Counted as a kind of its own."""
 
+NOTHING: Final = "-"
+"""What some of Elastic's modules keep of a value that the log says there is none of: our event then has no such field.
+Such agreements are counted (`Score.dashes`), so that it shows how much they weigh."""
+
 _NOT_COMPARED: Final = ("input.type", "log.offset", "log.flags", "event.timezone", "service.type")
 _NOT_COMPARED_UNDER: Final = ("fileset.",)
 _ENRICHED: Final = (".geo.", ".as.")
@@ -62,6 +66,7 @@ class Score:
     wanted: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
     misses: list[Miss] = field(default_factory=list)
+    dashes: int = 0
     events: int = 0
     unnamed: int = 0
 
@@ -119,6 +124,7 @@ def _compare(total: Score, module: str, log: Path, expected: Sequence[Event]) ->
         for name, value in compared(wanted):
             kind = _kind(module, name)
             total.wanted[kind] += 1
+            total.dashes += known and value == NOTHING and name not in found
             if agree(name, value, found.get(name), wanted):
                 total.held[kind] += 1
             else:
@@ -151,6 +157,8 @@ def _schema() -> frozenset[str]:
 
 def agree(name: str, wanted: Any, found: Any, expected: Event) -> bool:
     """Tell whether two values are the same: instants as such, numbers as numbers, one value as a list of it."""
+    if found is None and wanted == NOTHING:
+        return True
     if isinstance(found, datetime):
         return _same_time(str(wanted), found)
     if name == "event.original" and isinstance(found, bytes):
@@ -208,7 +216,7 @@ def _address(text: str) -> str:
 def line(label: str, one: Score) -> str:
     """Return the rates of a score as one line."""
     parts = [f"{kind} {one.held[kind]}/{one.wanted[kind]} {one.rate(kind):.1%}" for kind in sorted(one.wanted)]
-    return f"{label:28} events {one.events:4} unnamed {one.unnamed:3}  " + "  ".join(parts)
+    return f"{label:28} events {one.events:4} unnamed {one.unnamed:3} dashes {one.dashes:3}  " + "  ".join(parts)
 
 
 def main(arguments: Iterable[str]) -> None:
