@@ -367,7 +367,7 @@ def test_envelopes_in_envelopes_are_opened_to_a_depth(depth: int) -> None:
 
 def test_inner_record_that_is_cut_is_a_line() -> None:
     event = event_of(docker('{"cut": "in the midd'))
-    assert (event["event.dataset"], event["message"]) == ("generic.line", '{"cut": "in the midd')
+    assert (event["event.dataset"], event["message"]) == ("docker.container_logs", '{"cut": "in the midd')
     assert event_of(beats('{"cut": "in the midd'))["event.dataset"] == "generic.json"
 
 
