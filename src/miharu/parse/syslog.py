@@ -30,7 +30,7 @@ _STAMPED: Final = rf"""(?xs)^(?P<head>
 (?:\[(?P<bracketed>[A-Za-z][0-9A-Za-z_./\-]*)\]:?\ |   # metalog
 (?:(?P<hostname>{_HOST})\ +(?::\ )?)?
 (?::?(?:{_BSD})(?:\ [A-Z]{{3,5}})?:\ +)?             # the sender's own stamp behind a relay's
-(?:(?P<program>[^\s:\[=",{{}}]+)(?:\[(?P<pid>[^\]\s]*)\]
+(?:(?P<program>syslogd\ [0-9][0-9.]*|[^\s:\[=",{{}}]+)(?:\[(?P<pid>[^\]\s]*)\]
  (?:\ \((?P<asl_job>[a-zA-Z][^()\s]*)\))?(?:\ <(?P<asl_level>[A-Z][a-z]+)>)?)?:(?:\ |$))?)  # Apple's
 )"""
 
@@ -54,6 +54,8 @@ _RFC5424: Final = rf"""(?xs)^(?P<head>
 (?P<sd>-|(?:{_SD_ELEMENT})+)(?:\ {{1,2}}|$))"""  # rsyslog keeps a space of its own before the message
 
 _SD_PAIRS: Final = r'(?s)(?:^|\])(\[[^\s=\]"]+)|([^\s=\]"]+)="((?:[^"\\]|\\.)*)"'
+
+_REPEATED: Final = r"(?s)^message repeated ([0-9]+) times?: \[ ?(.*?)\]?\s*$"
 
 _LEVEL_WORDS: Final = frozenset(
     {
@@ -176,6 +178,19 @@ def _with_bare_formats(fields: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _unrepeated(fields: pl.DataFrame) -> pl.DataFrame:
+    """Give lines that rsyslog folded (`message repeated 3 times: [ text]`) their text, and `repeated` the number."""
+    message = fields.get_column("message")
+    rows = message.str.starts_with("message repeated ").fill_null(value=False).arg_true()
+    if rows.is_empty():
+        return fields
+    count, text = message.gather(rows).str.extract_groups(_REPEATED).struct.unnest().get_columns()
+    none = pl.Series("repeated", [None], dtype=pl.String).new_from_index(0, len(message))
+    return fields.with_columns(
+        message.scatter(rows, text.fill_null(message.gather(rows))), none.scatter(rows, count).alias("repeated")
+    )
+
+
 def _finished(fields: pl.DataFrame) -> pl.DataFrame:
     """Split the priority, drop nil values and columns without a value, spread structured data."""
     if "bracketed" in fields.columns:
@@ -195,6 +210,7 @@ def _finished(fields: pl.DataFrame) -> pl.DataFrame:
             facility=known.then(priority // _SEVERITIES),
             severity=known.then(priority % _SEVERITIES),
         )
+    fields = _unrepeated(fields)
     height = fields.height
     return fields.select(series for series in fields.get_columns() if series.null_count() < height)
 
