@@ -84,11 +84,19 @@ def _pairs(body: pl.Series, kind: pl.Series) -> pl.DataFrame:
         .filter(pl.col("pair").str.contains("=", literal=True))
     )
     key, value = pieces.get_column("pair").str.splitn("=", 2).struct.unnest().get_columns()
-    value = value.str.strip_chars_end(" ,").str.strip_suffix(" :")
+    value = value.str.strip_chars_end(" ,").str.strip_suffix('" :')
     quoted = value.str.starts_with('"')
-    plain = pl.select(pl.when(quoted).then(value.str.strip_chars('"')).otherwise(value)).to_series()
-    loose = (~quoted) & value.str.ends_with(")") & ~value.str.contains("(", literal=True)
-    plain = pl.select(pl.when(loose).then(plain.str.strip_chars_end(")")).otherwise(plain)).to_series()
+    plain = value.str.strip_chars('"')
+    # RHEL 5 put the last keys in parentheses.
+    bracketed = body.str.contains("(hostname=", literal=True)
+    if bracketed.any():
+        loose = (
+            bracketed.gather(pieces.get_column("row"))
+            & (~quoted)
+            & plain.str.ends_with(")")
+            & ~plain.str.contains("(", literal=True)
+        )
+        plain = pl.select(pl.when(loose).then(plain.str.strip_chars_end(")")).otherwise(plain)).to_series()
     pairs = pieces.select("row", "kind", key=key, value=plain, bare=~quoted)
     pairs = pairs.filter(~pl.col("value").is_in(_NOTHING))
     return pairs.with_columns(decoded(pairs))

@@ -34,12 +34,13 @@ _FAMILIES: Final = {"0100": "local", "0200": "inet", "0A00": "inet6", "1000": "n
 def decoded(pairs: pl.DataFrame) -> pl.Series:
     """Return the column `value` of (key, value, bare, kind) with hexadecimal text decoded, control characters as ^X."""
     key, value = pairs.get_column("key"), pairs.get_column("value")
-    texts = pairs.get_column("bare") & value.str.contains(_HEX)
-    if not texts.any():
-        return value
-    argument = (pairs.get_column("kind") == "EXECVE").fill_null(value=False) & key.str.contains(_ARGUMENT)
-    texts &= (key.is_in(_TEXTS) | argument) & value.str.contains(_NEEDS)
-    rows = texts.arg_true()
+    argument = (pairs.get_column("kind") == "EXECVE").fill_null(value=False)
+    if argument.any():
+        argument &= key.str.contains(_ARGUMENT)
+    rows = (pairs.get_column("bare") & (key.is_in(_TEXTS) | argument)).arg_true()
+    chosen = value.gather(rows)
+    digits = (chosen.str.contains(_HEX) & chosen.str.contains(_NEEDS)).fill_null(value=False)
+    rows = rows.filter(digits)
     return value.scatter(rows, hex_text(value.gather(rows))) if len(rows) else value
 
 

@@ -112,3 +112,14 @@ def test_marks():
         ]
     )
     assert is_audit(text).to_list() == [True, True, True, False]
+
+
+def test_a_records_neighbours_change_nothing():
+    lines = [
+        'type=USER_AUTH msg=audit(1.5:7): pid=1 msg=\'acct="eve" : exe="/bin/x" (hostname=h, addr=?, res=failed)\'',
+        "type=USER_ACCT msg=audit(1.5:8): pid=2 msg='op=a b) unit=x : res=success'",
+        "type=LOGIN msg=audit(1.5:9): pid=3 uid=0 old auid=1 new auid=2 old ses=3 new ses=4",
+        "type=SOCKADDR msg=audit(1.5:10): saddr=0200D431C0000209",
+        'type=EXECVE msg=audit(1.5:11): argc=1 a0="x"',
+    ]
+    assert read(*lines) == [read(line)[0] for line in lines]
