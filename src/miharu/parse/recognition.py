@@ -14,6 +14,7 @@ from typing import Final
 import polars as pl
 
 from miharu.catalog import TESTS, Condition, LogSource, Recognition, apply_test
+from miharu.parse.leading import Leading, leading
 
 _FEW: Final = 8
 """A column is tested once per distinct value if it has fewer than one in this many."""
@@ -116,6 +117,7 @@ class _Columns:
         self._total = total
         self._sources = sources
         self._literals: dict[str, frozenset[str] | None] = {}
+        self._begins: dict[tuple[str, int], frozenset[str]] = {}
 
     def keep(self, mask: pl.Series) -> None:
         """Forget the rows in which `mask` is false."""
@@ -132,7 +134,9 @@ class _Columns:
             return series.is_not_null() if wanted else series.is_null()
         distinct = self._distinct_of(condition.field, series)
         if distinct is None:
-            return None if self._has_none_of(condition, series) else apply_test(series, condition)
+            if self._has_none_of(condition, series) or self._begins_otherwise(condition, series):
+                return None
+            return apply_test(series, condition)
         hits = distinct.filter(apply_test(distinct, condition))
         if hits.is_empty():
             return None
@@ -148,6 +152,22 @@ class _Columns:
             self._literals[name] = _present(series, wanted) if len(wanted) >= _MANY else None
         present = self._literals[name]
         return present is not None and present.isdisjoint(condition.values)
+
+    def _begins_otherwise(self, condition: Condition, series: pl.Series) -> bool:
+        """Return whether no row can begin as the condition's regular expressions need it."""
+        if condition.test != "matches":
+            return False
+        return all(self._cannot_begin(condition.field, series, leading(pattern)) for pattern in condition.values)
+
+    def _cannot_begin(self, name: str, series: pl.Series, wanted: Leading) -> bool:
+        for place, characters in enumerate(wanted):
+            if characters is None:
+                continue
+            if (name, place) not in self._begins:
+                self._begins[name, place] = frozenset(series.str.slice(place, 1).unique().drop_nulls())
+            if characters.isdisjoint(self._begins[name, place]):
+                return True
+        return False
 
     def _everything(self) -> pl.Series:
         height = self._total if not self._kept else int(self._kept[-1].sum())
