@@ -31,9 +31,8 @@ STATED = re.compile(
     r'^results\["(?P<stage>[^"]+)"\]\["(?P<parser>[^"]+)"\]\[(?P<at>[0-9]+)\]\.(?:Evt\.(?P<part>Parsed|Meta)\["(?P<key>[^"]+)"\]'
     r'|(?P<success>Success)) == (?P<value>".*"|true|false)$'
 )
-AUTH_FAILED = re.compile(
-    r"fail|LOGIN_ERROR|bad_password|bad_user|bad_mfa|invalid_user|auth_bf|refused_conn|bad_keyexchange"
-)
+AUTH_FAILED = re.compile(r"fail|LOGIN_ERROR|bad_password|bad_user|bad_mfa|invalid_user|auth_bf")
+REFUSED = re.compile(r"refused_conn|bad_keyexchange")
 AUTH_PASSED = re.compile(r"success", re.IGNORECASE)
 DROPPED = re.compile(r"_drop$|_denied$")
 USERS = ("user.name", "user.target.name", "user.effective.name", "user.email", "user.id", "user.full_name")
@@ -205,6 +204,8 @@ def expected_action(kind: str) -> str:
         return "web"
     if DROPPED.search(kind):
         return "denied"
+    if REFUSED.search(kind):
+        return "refused"
     if AUTH_FAILED.search(kind):
         return "auth_failed"
     return "auth_passed" if AUTH_PASSED.search(kind) and "CART" not in kind and "REGISTER" not in kind else ""
@@ -218,6 +219,8 @@ def acts(action: str, event: Mapping[str, object]) -> bool:
         return "web" in categories
     if action == "denied":
         return isinstance(types, list) and "denied" in types
+    if action == "refused":
+        return "network" in categories and event.get("event.outcome") == "failure"
     wanted = "failure" if action == "auth_failed" else "success"
     return "authentication" in categories and event.get("event.outcome") == wanted
 

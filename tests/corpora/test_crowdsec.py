@@ -20,9 +20,9 @@ LEAST = {
     "rule": 0.95,
     "fqdn": 0.95,
     # Two of CrowdSec's kinds call a line an attack that tells only of a try or of a logged packet.
-    "action": 0.92,
+    "action": 0.95,
     # CrowdSec calls the bytes of a request that is no HTTP its path.
-    "http_path": 0.85,
+    "http_path": 0.95,
 }
 
 
