@@ -74,8 +74,8 @@ WRONG_ON_PURPOSE: Final[Mapping[str, int]] = {
 }
 """Records that upstream made to be no records of their kind: broken dates, cut lines, other programs' remarks."""
 
-UNDATED: Final[Mapping[str, int]] = {"apt_history.log": 26, "iis10_cookies.log": 4, "iis6.log": 4, "iis7_sqli.log": 4}
-"""Records that tell no time: what stands between apt's two dates, and W3C's directives."""
+UNDATED: Final[Mapping[str, int]] = {"iis10_cookies.log": 4, "iis6.log": 4, "iis7_sqli.log": 4}
+"""Records that tell no time: W3C's directives."""
 
 
 @dataclass(slots=True)
