@@ -33,7 +33,7 @@ def rows_of(raws: list[bytes]) -> tuple[dict[int, dict[str, Any]], set[int]]:
 @given(
     st.lists(
         st.binary(max_size=40)
-        | st.sampled_from([b"{", b"{}", b'{"a":1}', b'{"a":{"b":1}}', b"[1]", b"nul", b'"\\ud800"']),
+        | st.sampled_from([b"{", b"{}", b'{"a":1}', b'{"a":{"b":1}}', b"[1]", b"nul", b"null", b'"\\ud800"']),
         max_size=12,
     )
 )

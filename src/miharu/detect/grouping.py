@@ -85,12 +85,17 @@ class Group:
                 column = cells[name].column if name in cells else None
                 text = column.texts[row] if column is not None else None
                 if column is not None and text is not None:
-                    values[name] = orjson.loads(text) if column.lists else text
+                    values[name] = _told(orjson.loads(text)) if column.lists else text
                     if not spec.every:
                         break
         if wanted := [self._plan.given.predicates[number].test for number in sorted(keywords)]:
             values["keywords"] = [keyword_text(test) for test in wanted]
         return orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _told(texts: list[str]) -> str | list[str]:
+    """Return a list's only text as itself: whether a lone value came as a list depends on what it came with."""
+    return texts[0] if len(texts) == 1 else texts
 
 
 def _mask(numbers: Collection[int], length: int) -> Mask:

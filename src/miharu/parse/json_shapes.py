@@ -45,6 +45,8 @@ SLICE_ROWS: Final = 8192
 MAX_DEPTH: Final = 16
 """Objects nested deeper are kept as JSON text."""
 
+_NULL: Final = "null"
+"""What a record says that is nothing but a null: it is a record all the same."""
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -93,14 +95,16 @@ def _decode(raws: list[bytes], broken: list[tuple[int, str]]) -> list[Any]:
     """Return the decoded records (None for a broken one, listed in `broken` with what is wrong)."""
     loads = orjson.loads
     try:
-        return [loads(raw) for raw in raws]
+        decoded = [loads(raw) for raw in raws]
+        return [_NULL if value is None else value for value in decoded] if None in decoded else decoded
     except orjson.JSONDecodeError:
         return [_decode_one(at, raw, broken) for at, raw in enumerate(raws)]
 
 
 def _decode_one(at: int, raw: bytes, broken: list[tuple[int, str]]) -> Any:
     try:
-        return orjson.loads(raw)
+        value = orjson.loads(raw)
+        return _NULL if value is None else value
     except orjson.JSONDecodeError as error:
         try:
             return _decode_leniently(raw)
