@@ -96,21 +96,21 @@ def _decode(raws: list[bytes], broken: list[tuple[int, str]]) -> list[Any]:
     loads = orjson.loads
     try:
         decoded = [loads(raw) for raw in raws]
-        return [_NULL if value is None else value for value in decoded] if None in decoded else decoded
     except orjson.JSONDecodeError:
         return [_decode_one(at, raw, broken) for at, raw in enumerate(raws)]
+    return [_NULL if value is None else value for value in decoded] if None in decoded else decoded
 
 
 def _decode_one(at: int, raw: bytes, broken: list[tuple[int, str]]) -> Any:
     try:
         value = orjson.loads(raw)
-        return _NULL if value is None else value
     except orjson.JSONDecodeError as error:
         try:
-            return _decode_leniently(raw)
+            value = _decode_leniently(raw)
         except (ValueError, RecursionError):
             broken.append((at, f"{error.msg} at position {error.pos}"))
             return None
+    return _NULL if value is None else value
 
 
 def _decode_leniently(raw: bytes) -> Any:
