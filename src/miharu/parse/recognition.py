@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from miharu.catalog import TESTS, Condition, LogSource, Recognition, apply_test
-from miharu.parse.leading import Leading, leading
+from miharu.parse.leading import PLACES, Leading, leading
+from miharu.parse.needed import needed
 
 _FEW: Final = 8
 """A column is tested once per distinct value if it has fewer than one in this many."""
@@ -117,7 +119,7 @@ class _Columns:
         self._total = total
         self._sources = sources
         self._literals: dict[str, frozenset[str] | None] = {}
-        self._begins: dict[tuple[str, int], frozenset[str]] = {}
+        self._begins: dict[str, list[frozenset[str]]] = {}
 
     def keep(self, mask: pl.Series) -> None:
         """Forget the rows in which `mask` is false."""
@@ -144,14 +146,15 @@ class _Columns:
 
     def _has_none_of(self, condition: Condition, series: pl.Series) -> bool:
         """Return whether no row holds any of a condition's literals; they are all looked for in one pass."""
-        if condition.test not in _LITERAL:
+        ways = [_needs(condition.test, value) for value in condition.values]
+        if not all(ways):
             return False
         name = condition.field
         if name not in self._literals:
             wanted = _literals(self._sources, name)
             self._literals[name] = _present(series, wanted) if len(wanted) >= _MANY else None
         present = self._literals[name]
-        return present is not None and present.isdisjoint(condition.values)
+        return present is not None and all(present.isdisjoint(way) for way in ways)
 
     def _begins_otherwise(self, condition: Condition, series: pl.Series) -> bool:
         """Return whether no row can begin as the condition's regular expressions need it."""
@@ -160,14 +163,13 @@ class _Columns:
         return all(self._cannot_begin(condition.field, series, leading(pattern)) for pattern in condition.values)
 
     def _cannot_begin(self, name: str, series: pl.Series, wanted: Leading) -> bool:
-        for place, characters in enumerate(wanted):
-            if characters is None:
-                continue
-            if (name, place) not in self._begins:
-                self._begins[name, place] = frozenset(series.str.slice(place, 1).unique().drop_nulls())
-            if characters.isdisjoint(self._begins[name, place]):
-                return True
-        return False
+        if wanted and name not in self._begins:
+            self._begins[name] = _beginnings(series)
+        begins = self._begins.get(name, ())
+        return any(
+            characters is not None and characters.isdisjoint(there)
+            for characters, there in zip(wanted, begins, strict=False)
+        )
 
     def _everything(self) -> pl.Series:
         height = self._total if not self._kept else int(self._kept[-1].sum())
@@ -195,12 +197,36 @@ class _Columns:
 def _literals(sources: Sequence[LogSource], name: str) -> list[str]:
     ways = (way for source in sources for way in (source.recognise.where, *source.recognise.others))
     conditions = (one for way in ways for one in way)
-    return sorted({value for one in conditions if one.field == name and one.test in _LITERAL for value in one.values})
+    asked = ((one.test, value) for one in conditions if one.field == name for value in one.values)
+    return sorted({literal for test, value in asked for literal in _needs(test, value)})
+
+
+def _needs(test: str, value: str) -> frozenset[str]:
+    """Return texts of which one must stand in a text that passes; empty where that is not known."""
+    if test == "matches":
+        return needed(value)
+    return frozenset({value}) if test in _LITERAL else frozenset()
+
+
+def _beginnings(series: pl.Series) -> list[frozenset[str]]:
+    """Return which characters stand at each of the first places of any text; "" where one ends before."""
+    heads = series.drop_nulls().str.head(PLACES)
+    if (heads.str.len_bytes() != heads.str.len_chars()).any() or heads.str.contains("\0", literal=True).any():
+        return [frozenset(heads.str.slice(place, 1).unique()) for place in range(PLACES)]
+    padded = heads.str.pad_end(PLACES, "\0").str.join("").to_list()[0].encode()
+    places = np.frombuffer(padded, dtype=np.uint8).reshape(-1, PLACES)
+    return [frozenset(chr(code) if code else "" for code in np.unique(column).tolist()) for column in places.T]
 
 
 def _present(series: pl.Series, literals: list[str]) -> frozenset[str]:
-    found = series.str.extract_many(literals, overlapping=True)
-    return frozenset(found.explode(empty_as_null=True).unique().drop_nulls()) | {""}
+    """Return which literals stand in any row; those that stand everywhere are seen in the first rows already."""
+    found = frozenset({""})
+    for rows in (series.head(_SAMPLE), series):
+        if left := [literal for literal in literals if literal not in found]:
+            held = rows.filter(rows.str.contains_any(left))
+            hits = held.str.extract_many(left, overlapping=True).explode(empty_as_null=True)
+            found |= frozenset(hits.unique().drop_nulls())
+    return found
 
 
 def _text_column(frame: pl.DataFrame, name: str) -> pl.Series:
