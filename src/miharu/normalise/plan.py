@@ -114,13 +114,16 @@ class Planner:
         for name in schema:
             if name.startswith(SET):
                 candidates[name.removeprefix(SET)].append(pl.col(name))
-        for mapping in (*self._source.maps, *self._implied, *self._adopted(schema)):
+        for mapping in (*self._source.maps, *self._implied):
             self._add_mapping(mapping, schema, candidates, remains)
-        self._add_declared(schema, candidates, remains)
         for step in self._source.lookup:
             if step.field in schema:
                 word = translated(_text(step.field, schema), self._lookups[step.table])
                 candidates[step.to].append(fit(word, pl.String(), self._definition(step.to)))
+        # What the log source says of a record comes before what its sender called it.
+        for mapping in self._adopted(schema):
+            self._add_mapping(mapping, schema, candidates, remains)
+        self._add_declared(schema, candidates, remains)
         for name, value in self._source.set.items():
             candidates[name].append(self._literal(name, value))
         for mapping in self._enveloped(schema):

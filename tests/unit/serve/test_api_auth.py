@@ -21,6 +21,8 @@ ROUTES: list[tuple[str, str, dict[str, Any], str, int]] = [
     ("PATCH", f"/alerts/{ALERT}", {"json": {"state": "closed"}}, "write", 404),
     ("GET", "/rules", {}, "read", 200),
     ("GET", "/rules/none", {}, "read", 404),
+    ("GET", "/rules/none/explain", {"params": {"event": "none"}}, "read", 404),
+    ("GET", "/rules/none/why-not", {}, "read", 404),
     ("GET", "/sources", {}, "read", 200),
     ("GET", "/senders", {}, "read", 200),
     ("GET", "/version", {}, "read", 200),

@@ -202,7 +202,7 @@ def asking(here: Running, one: int, two: int) -> Iterator[list[httpx.Response | 
 def test_a_question_under_way_is_answered_before_the_end(tmp_path):
     with running(tmp_path, patience=60) as here:
         assert here.get(f"{V1}/events", timeout=60).status_code == 200
-        with asking(here, 10_000, 30_000) as outcome:
+        with asking(here, 20_000, 40_000) as outcome:
             assert outcome == []
             here.process.terminate()
         (answer,) = outcome
