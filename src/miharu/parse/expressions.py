@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from re import _parser as syntax  # type: ignore[attr-defined] # nothing else takes an expression apart
+from re import _parser as syntax  # nothing else takes an expression apart
 from typing import Any, Final, TypeAlias
 
 __all__ = ["Parts", "inside", "syntax", "taken_apart"]
