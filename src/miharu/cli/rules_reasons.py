@@ -17,8 +17,15 @@ from miharu.cli.explanations import tree_as_dict, tree_of
 from miharu.cli.output import flat_rows, iso, json_line
 from miharu.cli.rules_named import find_rule
 from miharu.core.clock import system_clock
-from miharu.detect import Miss
-from miharu.pipeline import MOST_EVENTS, Nearly, explain_event, load_ruleset, look_for_misses, open_lake
+from miharu.pipeline import (
+    MOST_EVENTS,
+    Nearly,
+    explain_event,
+    load_ruleset,
+    look_for_misses,
+    nearly_as_object,
+    open_lake,
+)
 from miharu.search import parse_time
 
 _RAW_SHOWN: Final = 1_000
@@ -42,7 +49,7 @@ def explain(
         row, explanation = explain_event(lake, ruleset, wanted, event)
     if here.json:
         told = {"rule_id": wanted.id, "title": wanted.title, "holds": explanation.verdict}
-        told |= {"explanation": tree_as_dict(explanation), "event": next(flat_rows(pl.DataFrame([row])))}
+        told |= {"explanation": tree_as_dict(explanation), "event": _flat(row)}
         sys.stdout.write(json_line(told))
         return
     console = Console(file=sys.stdout, highlight=False)
@@ -91,7 +98,7 @@ def why_not(
 
 def _answer(here: Context, found: Nearly) -> None:
     if here.json:
-        sys.stdout.write(json_line(_as_dict(found)))
+        sys.stdout.write(json_line(nearly_as_object(found, tree_as_dict, _flat)))
         return
     console = Console(file=sys.stdout, highlight=False)
     console.print(_head(found), markup=False)
@@ -131,21 +138,5 @@ def _value(change: Any) -> str:
     return ", ".join(map(repr, change)) if isinstance(change, tuple) else repr(change)
 
 
-def _as_dict(found: Nearly) -> dict[str, Any]:
-    names = ("stored", "events", "matched", "unturned")
-    told: dict[str, Any] = {"rule_id": found.rule.id, "title": found.rule.title}
-    return (
-        told | {name: getattr(found, name) for name in names} | {"misses": [_miss(found, one) for one in found.misses]}
-    )
-
-
-def _miss(found: Nearly, miss: Miss) -> dict[str, Any]:
-    row = found.rows.get(miss.event_id)
-    return {
-        "event_id": miss.event_id,
-        "distance": miss.distance,
-        "failed": miss.condition.label,
-        "would_hold_with": dict(miss.changes),
-        "explanation": tree_as_dict(miss.explanation),
-        "event": None if row is None else next(flat_rows(pl.DataFrame([row]))),
-    }
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    return next(flat_rows(pl.DataFrame([row])))

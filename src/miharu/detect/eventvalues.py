@@ -43,11 +43,6 @@ class EventValues:
                 pass
         return [data.decode("utf-8", "replace")]
 
-    def spelled_out(self, row: int) -> bool:
-        """Return whether the raw text escapes nothing: what does not stand in it is in no value."""
-        raw = self.raw(row)
-        return len(raw) == 1 and not re.match(_JSON, raw[0]) and re.search(ESCAPES, raw[0]) is None
-
     def columns(self, row: int) -> list[str]:
         """Return the texts of all columns and leftovers."""
         found: list[str] = []
@@ -151,6 +146,11 @@ class ValueTable:
         return _Lowered(
             told.str.to_lowercase(), odd.to_numpy() if odd.any() else None, lists=column.lists or name == LEFTOVERS
         )
+
+
+def spelled_out(raw: Sequence[str]) -> bool:
+    """Return whether a raw text (see `EventValues.raw`) escapes nothing: what does not stand in it is in no value."""
+    return len(raw) == 1 and not re.match(_JSON, raw[0]) and re.search(ESCAPES, raw[0]) is None
 
 
 def _searched(name: str) -> bool:

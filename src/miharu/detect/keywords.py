@@ -21,7 +21,7 @@ import polars as pl
 from miharu.core.columns import EVENT_ORIGINAL
 from miharu.detect.columns import Rows
 from miharu.detect.engines import literal_of
-from miharu.detect.eventvalues import EventValues
+from miharu.detect.eventvalues import EventValues, spelled_out
 from miharu.detect.judging import Judge
 from miharu.detect.model import Predicate, ValueTest
 from miharu.detect.rawscan import RawColumn, RawScanner
@@ -127,7 +127,7 @@ class KeywordSearch:
         holding = {number for number in candidates if self._judge.holds(self._keywords[number].test, raw)}
         # What no format escapes stands in the raw text as it is, or nowhere.
         open_ = {number for number in candidates - holding if not raw or not self._keywords[number].verbatim}
-        if open_ and values.spelled_out(row):
+        if open_ and spelled_out(raw):
             open_ = {number for number in open_ if self._keywords[number].test.op != "contains"}
         if open_:
             told = values.columns(row)

@@ -8,7 +8,7 @@ from miharu.pipeline.hunting import Hunter, HuntProgress, HuntReport, Question
 from miharu.pipeline.hunts import HuntKeeper, ask_for_hunt, hashes, note_rules, plan_hunt, run_waiting, worker_runs
 from miharu.pipeline.importer import Importer
 from miharu.pipeline.live import LiveWorker, Pulse
-from miharu.pipeline.nearly import MOST_EVENTS, Nearly, explain_event, look_for_misses
+from miharu.pipeline.nearly import MOST_EVENTS, Nearly, explain_event, look_for_misses, nearly_as_object
 from miharu.pipeline.notifying import Courier, plan_notices
 from miharu.pipeline.report import FileReport, ImportReport, Progress, Silent
 from miharu.pipeline.rulebook import Imported, import_rules, remove_imported, rule_paths
@@ -65,6 +65,7 @@ __all__ = [
     "load_ruleset",
     "look_for_misses",
     "make_reader",
+    "nearly_as_object",
     "note_rules",
     "open_case",
     "open_lake",

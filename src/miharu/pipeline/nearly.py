@@ -83,6 +83,27 @@ def look_for_misses(
     return found
 
 
+def nearly_as_object(
+    found: Nearly, tree: Callable[[Explanation], dict[str, Any]], flat: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what was found as an object; `tree` and `flat` give the forms of explanations and of events."""
+    told: dict[str, Any] = {"rule_id": found.rule.id, "title": found.rule.title}
+    told |= {name: getattr(found, name) for name in ("stored", "events", "matched", "unturned")}
+    return told | {
+        "misses": [
+            {
+                "event_id": miss.event_id,
+                "distance": miss.distance,
+                "failed": miss.condition.label,
+                "would_hold_with": dict(miss.changes),
+                "explanation": tree(miss.explanation),
+                "event": flat(found.rows[miss.event_id]) if miss.event_id in found.rows else None,
+            }
+            for miss in found.misses
+        ]
+    }
+
+
 def _add(found: Nearly, detector: Detector, events: pl.DataFrame, limit: int) -> None:
     why = detector.why_not(found.rule.id, events, limit)
     assert why is not None

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from miharu.core.clock import system_clock
 from miharu.core.errors import OperatorError, QueryError
-from miharu.detect import Miss, Rule, RuleSet
-from miharu.pipeline import Lake, Nearly, explain_event, look_for_misses
+from miharu.detect import Rule, RuleSet
+from miharu.pipeline import Lake, explain_event, look_for_misses, nearly_as_object
 from miharu.search import parse_time
 from miharu.serve.api.alert_shapes import row_of, tree_of
 from miharu.serve.api.auth import Reader
@@ -115,7 +115,11 @@ async def get_why_not(
     rules, rule = await _rule(here, rule_id)
 
     def answer(lake: Lake) -> bytes:
-        return encode(_out(look_for_misses(lake, rules, rule, span, limit=asked.limit, most=asked.events)))
+        return encode(
+            nearly_as_object(
+                look_for_misses(lake, rules, rule, span, limit=asked.limit, most=asked.events), tree_of, row_of
+            )
+        )
 
     return Response(await here.access.ask(token.name, answer), media_type="application/json")
 
@@ -133,21 +137,3 @@ def _instant(name: str, text: str | None) -> datetime | None:
         return parse_time(text, system_clock()) if text else None
     except QueryError as error:
         raise wrong_parameter(f"query.{name}", str(error)) from error
-
-
-def _out(found: Nearly) -> dict[str, Any]:
-    told: dict[str, Any] = {"rule_id": found.rule.id, "title": found.rule.title}
-    told |= {name: getattr(found, name) for name in ("stored", "events", "matched", "unturned")}
-    return told | {"misses": [_miss(found, miss) for miss in found.misses]}
-
-
-def _miss(found: Nearly, miss: Miss) -> dict[str, Any]:
-    row = found.rows.get(miss.event_id)
-    return {
-        "event_id": miss.event_id,
-        "distance": miss.distance,
-        "failed": miss.condition.label,
-        "would_hold_with": dict(miss.changes),
-        "explanation": tree_of(miss.explanation),
-        "event": None if row is None else row_of(row),
-    }
