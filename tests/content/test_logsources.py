@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from datetime import UTC, datetime
 from functools import cache
 
 import polars as pl
@@ -12,13 +10,9 @@ import pytest
 
 from miharu.catalog import LogSource, Sample, load_fields, load_logsources
 from miharu.core.chunk import Format
-from miharu.core.columns import LEFTOVERS, RECORD_HEADER, RECORD_ROW, RECORD_SCHEMA
-from miharu.normalise import Normaliser
+from miharu.core.columns import RECORD_ROW
 from miharu.parse import Parser
-
-REFERENCE = datetime(2025, 6, 15, 12, tzinfo=UTC)
-CREATED = datetime(2025, 6, 15, 12, 0, 1, tzinfo=UTC)
-LEFT_OUT = ("record.row", "event.id", "event.created", "event.original", "ecs.version")
+from miharu.pipeline.sourcesamples import SampleReader, records_of
 
 SOURCES = {source.id: source for source in load_logsources()}
 SAMPLES = [
@@ -29,42 +23,14 @@ SAMPLES = [
 
 
 @cache
-def parser() -> Parser:
-    return Parser(list(SOURCES.values()), "UTC")
-
-
-@cache
-def normaliser() -> Normaliser:
-    return Normaliser(list(SOURCES.values()), load_fields(), "UTC")
+def reader() -> SampleReader:
+    return SampleReader(list(SOURCES.values()), load_fields())
 
 
 def event_of(sample: Sample) -> dict[str, object]:
-    parsed = parser().read(sample.format, records_of(sample))
-    assert parsed.rejects.is_empty()
-    batch = normaliser().run(parsed.fields, CREATED)
-    assert batch.height == 1
-    return plain(batch)
-
-
-def records_of(sample: Sample) -> pl.DataFrame:
-    raw = sample.record.rstrip("\n").encode()
-    row = [[0], ["0" * 32], [raw], [0], ["sample.log"], [sample.reference or REFERENCE]]
-    frame = pl.DataFrame(dict(zip(RECORD_SCHEMA, row, strict=True)), schema=RECORD_SCHEMA)
-    return frame.with_columns(pl.lit(sample.header).alias(RECORD_HEADER)) if sample.header else frame
-
-
-def plain(batch: pl.DataFrame) -> dict[str, object]:
-    """Return the one event as content files write it: dates as text, leftovers as a mapping."""
-    event: dict[str, object] = {}
-    for name, value in batch.row(0, named=True).items():
-        if value is None or name in LEFT_OUT or name.startswith("log.file.") or name == "log.offset":
-            continue
-        if isinstance(value, datetime):
-            text = value.isoformat(timespec="microseconds" if value.microsecond else "seconds")
-            event[name] = text.replace("+00:00", "Z")
-        else:
-            event[name] = json.loads(value) if name == LEFTOVERS else value
-    return event
+    found = reader().read(sample)
+    assert found.event is not None, found.fault
+    return found.event
 
 
 @pytest.mark.parametrize(("source", "sample"), SAMPLES)

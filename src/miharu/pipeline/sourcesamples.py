@@ -17,7 +17,7 @@ from miharu.parse import Parser
 
 REFERENCE: Final = datetime(2025, 6, 15, 12, tzinfo=UTC)
 """When a sample arrived, where it does not say so itself."""
-_CREATED: Final = datetime(2025, 6, 15, 12, 0, 1, tzinfo=UTC)
+CREATED: Final = datetime(2025, 6, 15, 12, 0, 1, tzinfo=UTC)
 _LEFT_OUT: Final = frozenset(("record.row", "event.id", "event.created", "event.original", "ecs.version", "log.offset"))
 
 PlainEvent = dict[str, Any]
@@ -42,7 +42,7 @@ class SampleReader:
     def read(self, sample: Sample) -> SampleResult:
         """Return the sample's event without ids, origin and raw text."""
         parsed = self._parser.read(sample.format, records_of(sample))  # type: ignore[arg-type]
-        batch = self._normaliser.run(parsed.fields, _CREATED)
+        batch = self._normaliser.run(parsed.fields, CREATED)
         if batch.height != 1:
             reasons = ", ".join(parsed.rejects.get_column("reject.reason").to_list())
             return SampleResult(sample, None, reasons or f"{batch.height} events")

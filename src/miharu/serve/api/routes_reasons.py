@@ -115,11 +115,8 @@ async def get_why_not(
     rules, rule = await _rule(here, rule_id)
 
     def answer(lake: Lake) -> bytes:
-        return encode(
-            nearly_as_object(
-                look_for_misses(lake, rules, rule, span, limit=asked.limit, most=asked.events), tree_of, row_of
-            )
-        )
+        found = look_for_misses(lake, rules, rule, span, limit=asked.limit, most=asked.events)
+        return encode(nearly_as_object(found, tree_of, row_of))
 
     return Response(await here.access.ask(token.name, answer), media_type="application/json")
 
