@@ -111,6 +111,8 @@ class Checker:
                 section.fault_choice(name, value, ESCAPES, f"one of {', '.join(ESCAPES)}")
             if name == "values" and value != "spaced":
                 section.fault(name, repr(value), "spaced")
+            if name == "count" and value != "any":
+                section.fault(name, repr(value), "any")
             if name == "keys":
                 self._regex(section, name, value)
             found[name] = value

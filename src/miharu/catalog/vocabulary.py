@@ -19,12 +19,14 @@ READERS: Final = ("regex", "keyvalue", "json", "path", "delimited", "xml", "cef"
 
 READER_OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "keyvalue": ("separator", "assign", "quote", "escape", "values", "keys"),
-    "delimited": ("separator", "quote", "escape"),
+    "delimited": ("separator", "quote", "escape", "count"),
+    "cef": ("strip",),
 }
 """Options of readers. `separator`: the one character between pairs or values (pairs: blanks where it is missing).
 `assign`: the text between key and value. `quote`: the character around values that hold a separator; `escape`: how it
 is written inside them, see ESCAPES. `values: spaced`: values go on to the next key, which is a blank and what matches
-`keys`."""
+`keys`. `count: any`: there may be fewer values than names, and what is more is kept together in `more`. `strip`: the
+text that a vendor sets before keys of its own."""
 
 ESCAPES: Final = ("double", "backslash")
 
@@ -118,6 +120,7 @@ CONVERSIONS: Final = (
     "registry_value",
     "resolved_ips",
     "spn_host",
+    "stated",
     "text",
     "trim",
     "uppercase",

@@ -27,6 +27,7 @@ _HEX: Final = (
 _ARGUMENT: Final = r'(?:^| )a[0-9]+(?:\[[0-9]+\])?=(?:"[^"]*"|\S+)'
 _TRUE: Final = ("true", "1", "yes", "on", "t", "y")
 _FALSE: Final = ("false", "0", "no", "off", "f", "n")
+_UNSTATED: Final = ("", "-", "n/a", "(null)", "null", "none", "unknown", "undefined", "unavailable")
 _DIRECTIONS: Final = {"in": "inbound", "out": "outbound", "incoming": "inbound", "outgoing": "outbound"}
 
 
@@ -60,6 +61,11 @@ def boolean(value: pl.Expr) -> pl.Expr:
 def no_dash(value: pl.Expr) -> pl.Expr:
     """Return the value, null where it is empty or `-`."""
     return pl.when(~value.is_in(["-", ""])).then(value)
+
+
+def stated(value: pl.Expr) -> pl.Expr:
+    """Return the value, null where it is a device's word for having none (`N/A`, `(null)`, `unknown`, `-`)."""
+    return pl.when(~value.str.strip_chars().str.to_lowercase().is_in(_UNSTATED)).then(value)
 
 
 def trim(value: pl.Expr) -> pl.Expr:

@@ -93,6 +93,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "registry_value": w.registry_value,
     "resolved_ips": w.resolved_ips,
     "spn_host": w.spn_host,
+    "stated": c.stated,
     "text": c.text,
     "trim": c.trim,
     "uppercase": c.uppercase,

@@ -28,12 +28,15 @@ _LEEF_DELIMITER: Final = r"^(?:(0?x[0-9A-Fa-f]{2,4})|([^|=0-9A-Za-z\s]|\t))?\|"
 _LABEL: Final = "Label"
 
 
-def read_cef(text: pl.Series, prefix: str) -> list[pl.Series]:
-    """Return the columns `cef.<header field>` and `prefix` + key."""
+def read_cef(text: pl.Series, prefix: str, strip: str = "") -> list[pl.Series]:
+    """Return the columns `cef.<header field>` and `prefix` + key, which loses `strip` at its beginning."""
     fields, rest = _head(text, "CEF:", _CEF_HEAD, [f"cef.{name}" for name in (*_CEF_HEADER, "severity")])
     pairs = marked_pairs(rest.str.strip_chars(" "), _CEF_KEY)
     pairs = _labelled(pairs.with_columns(_plain(pl.col("value").str.strip_chars_end(" "))))
-    return [*fields, *spread(pairs.select("row", key=prefix + pl.col("key"), value="value"), len(text))]
+    return [
+        *fields,
+        *spread(pairs.select("row", key=prefix + pl.col("key").str.strip_prefix(strip), value="value"), len(text)),
+    ]
 
 
 def read_leef(text: pl.Series, prefix: str) -> list[pl.Series]:

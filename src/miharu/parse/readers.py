@@ -17,7 +17,7 @@ import polars as pl
 from miharu.catalog import Form, ReadStep
 from miharu.parse.cef import read_cef, read_leef
 from miharu.parse.pairs import marked_pairs, pairs_apart, read_pairs, spread
-from miharu.parse.splitting import Dialect, split, unquoted
+from miharu.parse.splitting import Dialect, named_values, split, unquoted
 from miharu.parse.tails import groups
 from miharu.parse.xml_text import read_xml
 
@@ -139,6 +139,8 @@ def read_columns(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
     options = step.options
     dialect = Dialect(options.get("separator", ","), options.get("quote", '"'), options.get("escape", "double"))
     text = frame.get_column(step.field).cast(pl.String)
+    if options.get("count") == "any":
+        return _added(frame, named_values(text, dialect, [step.prefix + name for name in step.columns[0]]))
     left = pl.Series([True]).new_from_index(0, frame.height)
     frames: list[pl.DataFrame] = []
     for names in step.columns:
@@ -155,7 +157,8 @@ def read_columns(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
 
 def read_cef_text(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
     """Read CEF; see `miharu.parse.cef`."""
-    return _added(frame, read_cef(frame.get_column(step.field).cast(pl.String), step.prefix))
+    text = frame.get_column(step.field).cast(pl.String)
+    return _added(frame, read_cef(text, step.prefix, step.options.get("strip", "")))
 
 
 def read_leef_text(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:

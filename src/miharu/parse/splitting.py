@@ -56,6 +56,16 @@ def pieces_of(text: pl.Series, dialect: Dialect, assign: str = "") -> pl.Series:
     return _pieces(text, dialect, assign)
 
 
+def named_values(text: pl.Series, dialect: Dialect, names: list[str]) -> list[pl.Series]:
+    """Return the values of each text under the names of their places, those beyond the names together as `more`."""
+    pieces = pieces_of(text, dialect)
+    beyond = pieces.list.slice(len(names)).list.join(dialect.separator).alias("more")
+    values = [pieces.list.get(place, null_on_oob=True).alias(name) for place, name in enumerate(names)]
+    bare = [unquoted(series, dialect) for series in (*values, beyond)]
+    filled = [series.set((series == "").fill_null(value=False), None) for series in bare]
+    return [series for series in filled if series.null_count() < len(series)]
+
+
 def unquoted(series: pl.Series, dialect: Dialect) -> pl.Series:
     """Return values without the quotes around them."""
     return _bare(series, dialect) if dialect.quote else series

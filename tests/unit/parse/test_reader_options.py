@@ -197,3 +197,20 @@ def test_no_reader_raises_or_loses_a_row(reader: str, data: st.DataObject) -> No
     if reader == "keyvalue":
         read(reader, *texts, values="spaced")
         read(reader, *texts, assign=":=")
+
+
+def test_values_may_be_fewer_or_more_than_their_names() -> None:
+    found = read(
+        "delimited", "1,2", '1,"b,""c""",3', "1,,3,4,5", "", columns=(("a", "b", "c"),), count="any", prefix="p."
+    )
+    assert found == [
+        {"p.a": "1", "p.b": "2"},
+        {"p.a": "1", "p.b": 'b,"c"', "p.c": "3"},
+        {"p.a": "1", "p.c": "3", "more": "4,5"},
+        {},
+    ]
+
+
+def test_keys_of_cef_lose_their_vendors_prefix() -> None:
+    found = read("cef", "CEF:0|Acme|Wall|1.2|100|denied|7|ACMErule=web out src=192.0.2.1", strip="ACME", prefix="p.")
+    assert found == [HEAD | {"p.rule": "web out", "p.src": "192.0.2.1"}]
