@@ -155,6 +155,18 @@ def duration(nanos: int) -> Conversion:
     return convert
 
 
+def duration_s_us(value: pl.Expr) -> pl.Expr:
+    """Return seconds in nanoseconds, to the microsecond: however many digits of a length are written."""
+    number = value.str.strip_chars().cast(pl.Float64, strict=False)
+    return (number * 10**6).round(0).cast(pl.Int64, strict=False) * 1000
+
+
+def instant(value: pl.Expr) -> pl.Expr:
+    """Return seconds since 1970 as ISO 8601; what is not a number stays as it is."""
+    micros = (value.cast(pl.Float64, strict=False) * 10**6).round(0).cast(pl.Int64, strict=False)
+    return pl.coalesce(micros.cast(pl.Datetime("us")).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"), value)
+
+
 def duration_clock(value: pl.Expr) -> pl.Expr:
     """Return `h:mm:ss` in nanoseconds; the hours may exceed a day."""
     hours, minutes, seconds = (value.str.extract(_CLOCK, group).cast(pl.Int64, strict=False) for group in (1, 2, 3))

@@ -35,25 +35,31 @@ _W3C_NULLS: Final = ("-",)
 _TYPES: Final[Mapping[str, type[pl.DataType]]] = {
     "bool": pl.Boolean,
     **dict.fromkeys(("count", "int", "port"), pl.Int64),
-    **dict.fromkeys(("double", "interval"), pl.Float64),
+    **dict.fromkeys(("double", "interval", "time"), pl.Float64),
 }
-_HEX: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|\\)")
+_HEX: Final = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|\\)")
 """Zeek's escapes: of a byte, and of the backslash."""
+_ESCAPED: Final = frozenset({*range(0x20), 0x7F} - {*b"\b\t\n\f\r"})
+"""Control characters that Zeek's JSON writes as an escape too: they stay as they are written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Names of columns, how values are told apart, which mean nothing, and which columns hold lists (cut at `,`…)."""
+    """Names of columns, how values are told apart, which mean nothing, and which columns hold lists (cut at `,`…).
+
+    `empty` and `unset`: how Zeek writes a text or list of nothing, and what has no value; others have no `empty`.
+    """
 
     names: tuple[str, ...]
     dialect: Dialect
     nulls: tuple[str, ...] = ()
-    lists: tuple[str, ...] = ()
+    lists: Mapping[str, pl.DataType | type[pl.DataType] | None] = field(default_factory=dict)
     listed_by: str = ","
+    empty: str = ""
+    unset: str = "-"
     types: Mapping[str, pl.DataType | type[pl.DataType]] = field(default_factory=dict)
     path: str = ""
     date: str = ""
-    escaped: bool = False
     line: str = ""
 
 
@@ -103,14 +109,17 @@ def _columns(values: pl.DataFrame, header: Header) -> pl.DataFrame:
     nulls = ("", *header.nulls)
     every = pl.all() if header.path or len(nulls) == 1 else pl.all().str.strip_chars(" ")
     frame = frame.with_columns(pl.when(~every.is_in(nulls)).then(every))
-    if header.escaped:
-        frame = frame.with_columns(
-            _unescaped(series) for series in frame.get_columns() if series.str.contains("\\", literal=True).any()
-        )
     frame = frame.with_columns(
-        *(pl.col(name).str.split(header.listed_by) for name in header.lists),
+        *(_listed(frame.get_column(name), header) for name in header.lists),
         *(_typed(frame.get_column(name), kind) for name, kind in header.types.items()),
     )
+    if header.empty:
+        texts = frame.select(pl.col(pl.String)).get_columns()
+        frame = frame.with_columns(
+            *(_unescaped(series) for series in texts if series.str.contains("\\", literal=True).any()),
+        ).with_columns(
+            pl.col(series.name).replace(header.empty, "") for series in texts if (series == header.empty).any()
+        )
     if header.path:
         frame = frame.with_columns(pl.lit(header.path).alias("_path"))
     return frame.with_columns(_datetime(frame, header))
@@ -133,21 +142,34 @@ def _datetime(frame: pl.DataFrame, header: Header) -> list[pl.Expr]:
     return [pl.concat_str(pl.lit(header.date), "time", separator=" ").alias(DATETIME)] if header.date else []
 
 
+def _listed(series: pl.Series, header: Header) -> pl.Series:
+    """Return the items of sets and vectors as JSON would write them."""
+    kind, one = header.lists[series.name], pl.element()
+    item: pl.Expr = pl.when(one != header.unset).then(one)
+    if kind == pl.Boolean:
+        item = item.replace({"T": "true", "F": "false"})
+    elif kind == pl.Float64:
+        item = pl.coalesce(item.cast(pl.Float64, strict=False).cast(pl.String), item)
+    lists = series.str.split(header.listed_by).list.eval(item)
+    if series.str.contains("\\", literal=True).any():
+        written = lists.explode(empty_as_null=True).drop_nulls().unique()
+        plain = _unescaped(written)
+        lists = lists.list.eval(one.replace(written, plain))
+    return lists.zip_with(series.is_null() | (series != header.empty), pl.Series([[]], dtype=lists.dtype))
+
+
 def _unescaped(series: pl.Series) -> pl.Series:
     """Undo Zeek's escapes, once for each text."""
     distinct = series.unique().drop_nulls()
-    plain = [_bytes_of(text) for text in distinct]
+    plain = [_HEX.sub(_byte, text.encode()).decode("utf-8", "backslashreplace") for text in distinct]
     return series.replace_strict(distinct, pl.Series(plain, dtype=pl.String), default=None)
 
 
-def _bytes_of(text: str) -> str:
-    if not text.isascii():
-        return text
-    return _HEX.sub(_character, text).encode("latin-1").decode("utf-8", "replace")
-
-
-def _character(escape: re.Match[str]) -> str:
-    return chr(int(escape[1], 16)) if escape[1] else "\\"
+def _byte(escape: re.Match[bytes]) -> bytes:
+    if not escape[1]:
+        return b"\\"
+    code = int(escape[1], 16)
+    return escape[0] if code in _ESCAPED else bytes([code])
 
 
 def _directives(text: str) -> Header | None:
@@ -165,7 +187,7 @@ def _directives(text: str) -> Header | None:
 
 def _zeek(lines: list[str]) -> Header | None:
     marks = [at for at, line in enumerate(lines) if line.startswith("#separator")]
-    separator = _HEX.sub(_character, lines[marks[-1]][10:].strip(" "))[:1] or "\t"
+    separator = _HEX.sub(_byte, lines[marks[-1]][10:].strip(" ").encode()).decode("utf-8", "replace")[:1] or "\t"
     said: dict[str, list[str]] = {}
     for line in lines[marks[-1] + 1 :]:
         name, *values = line[1:].split(separator)
@@ -175,17 +197,23 @@ def _zeek(lines: list[str]) -> Header | None:
         return None
     # A column named twice has no type, for it is told apart by another name.
     kinds = {name: kind for name, kind in zip(names, types, strict=False) if names.count(name) == 1}
-    nulls = tuple(value for key in ("unset_field", "empty_field") for value in said.get(key, ())[:1])
+    unset, empty = ((said.get(key) or [word])[0] for key, word in (("unset_field", "-"), ("empty_field", "(empty)")))
     return Header(
         names,
         Dialect(separator),
-        nulls or ("-", "(empty)"),
-        lists=tuple(name for name, kind in kinds.items() if kind.startswith(("set[", "vector["))),
+        (unset,),
+        lists={name: _TYPES.get(_inner(kind)) for name, kind in kinds.items() if kind.startswith(("set[", "vector["))},
         listed_by=(said.get("set_separator") or [","])[0] or ",",
         types={name: _TYPES[kind] for name, kind in kinds.items() if kind in _TYPES},
         path=(said.get("path") or [""])[0],
-        escaped=True,
+        empty=empty,
+        unset=unset,
     )
+
+
+def _inner(kind: str) -> str:
+    """Return the type of a list's items."""
+    return kind.partition("[")[2].removesuffix("]")
 
 
 def _table(text: str) -> Header | None:

@@ -53,15 +53,28 @@ def test_zeek_types_escapes_and_nothing():
     header = ZEEK + "#fields\tts\tq\tAA\tanswers\tn\n#types\ttime\tstring\tbool\tvector[string]\tcount"
     rows = read(["1.5\tx\\x09y\\\\z\tT\ta,b\t-", "2.5\t(empty)\tF\t-\t7", "#close\t2025"], header)
     assert {k: v for k, v in rows[0].items() if k != "message"} == {
-        "ts": "1.5",
+        "ts": 1.5,
         "q": "x\ty\\z",
         "AA": True,
         "answers": ["a", "b"],
         "_path": "dns",
     }
     assert rows[1]["n"] == 7
-    assert "q" not in rows[1]
+    assert rows[1]["q"] == ""
+    assert "answers" not in rows[1]
     assert rows[2] == {"directive": "close", "message": "#close\t2025"}
+
+
+def test_zeek_lists_and_bytes_are_what_its_json_says():
+    header = ZEEK + "#fields\ts\tl\tttl\tb\n#types\tstring\tset[string]\tvector[interval]\tvector[bool]"
+    rows = read(
+        ["\\xc3\\xa4\\xff\\x00\tx\\x2cy,z\t60.000000,1.5\tT,F", "ä\\x5c\t(empty)\t-\t(empty)", "a\t-\t-,2.0\t-"], header
+    )
+    assert rows[0]["s"] == "ä\\xff\\x00"
+    assert (rows[0]["l"], rows[0]["ttl"], rows[0]["b"]) == (["x,y", "z"], ["60.0", "1.5"], ["true", "false"])
+    assert (rows[1]["s"], rows[1]["l"], rows[1]["b"]) == ("ä\\", [], [])
+    assert "l" not in rows[2]
+    assert rows[2]["ttl"] == [None, "2.0"]
 
 
 def test_tables_know_their_own_header_and_their_quotes():
