@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from miharu.normalise import conversions as c
+from miharu.normalise import endpoint_values as e
 from miharu.normalise import web_values
 from miharu.normalise import windows_values as w
 from miharu.normalise.addresses import first_client_expr, ip_expr, mac_expr
@@ -36,6 +37,9 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "client_ip": w.client_ip,
     "command_arguments": w.command_arguments,
     "decimal": c.decimal,
+    "digest_md5": e.digest_md5,
+    "digest_sha1": e.digest_sha1,
+    "digest_sha256": e.digest_sha256,
     "dirname": c.dirname,
     "dn_domain": dn_domain,
     "dn_name": dn_name,
@@ -62,6 +66,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "hash_sha512": c.hash_named("SHA512"),
     "hex_integer": c.hex_integer,
     "hex_text": c.hex_text,
+    "hexadecimal": e.hexadecimal,
     "host_part": w.host_part,
     "http_version": c.http_version,
     "instant": c.instant,
@@ -88,8 +93,10 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "named_process": w.named_process,
     "network_direction": c.network_direction,
     "no_dash": c.no_dash,
+    "registry_dword": e.registry_dword,
     "registry_hive": w.registry_hive,
     "registry_key": w.registry_key,
+    "registry_path": e.registry_path,
     "registry_strings": w.registry_strings,
     "registry_type": w.registry_type,
     "registry_value": w.registry_value,
@@ -105,6 +112,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "url_port": c.url_port,
     "url_query": c.url_query,
     "url_scheme": c.url_scheme,
+    "volume_path": e.volume_path,
     "word_list": c.word_list,
     "words": c.text,
 }

@@ -1,0 +1,93 @@
+r"""Expressions of values as endpoint agents write them → expressions of what is stored.
+
+Agents name the same thing in their own ways: a key of the registry by the kernel's name for its hive, a program by the
+device its volume lies on, a right as a decimal number. Rules know the names that Sysmon writes.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+# The names that Sysmon writes (https://learn.microsoft.com/sysinternals/downloads/sysmon, events 12 to 14)
+_HIVES = (
+    (r"^(?i:\\REGISTRY\\MACHINE|HKEY_LOCAL_MACHINE|MACHINE)(\\|$)", "HKLM${1}"),
+    (r"^(?i:\\REGISTRY\\USER|HKEY_USERS|USER)(\\|$)", "HKU${1}"),
+    (r"^(?i:HKEY_CURRENT_USER)(\\|$)", "HKCU${1}"),
+    (r"^(?i:HKEY_CLASSES_ROOT)(\\|$)", "HKCR${1}"),
+    (r"^(HKLM\\(?i:SYSTEM))\\(?i:ControlSet\d\d\d)(\\|$)", "${1}\\CurrentControlSet${2}"),
+)
+_VOLUME = (
+    r"^\\Device\\HarddiskVolume\d+(\\(?i:Windows|Users|Program Files|Program Files \(x86\)|ProgramData)(?:\\.*)?)$"
+)
+_DOS_PREFIX = r"^\\(?:\?\?|\\\?|\\\.)\\([A-Za-z]:\\.*)$"
+_DIGITS = "0123456789abcdef"
+_NIBBLES = 16
+
+
+def registry_path(value: pl.Expr) -> pl.Expr:
+    """Return a path of the registry with its hive's usual name, and the control set that is in use as the current."""
+    named = value
+    for pattern, name in _HIVES:
+        named = named.str.replace(pattern, name)
+    return named
+
+
+def volume_path(value: pl.Expr) -> pl.Expr:
+    r"""Return `C:\Windows\…` of `\Device\HarddiskVolume3\Windows\…` and of `\??\C:\Windows\…`.
+
+    A volume's letter is not told: folders of Windows itself are on `C:`; another path stays as it is.
+    """
+    system = pl.concat_str(pl.lit("C:"), value.str.extract(_VOLUME))
+    return pl.coalesce(system, value.str.extract(_DOS_PREFIX), value)
+
+
+def hexadecimal(value: pl.Expr) -> pl.Expr:
+    """Return `0x1010` of 4112; what is hexadecimal already as it is, in lower case."""
+    number = value.str.strip_chars().cast(pl.Int64, strict=False)
+    written = pl.concat_str(pl.lit("0x"), _hex_digits(number).str.strip_chars_start("0"))
+    known = pl.when(value.str.contains("^0[xX][0-9A-Fa-f]+$")).then(value.str.to_lowercase())
+    return pl.when(number >= 0).then(pl.when(number == 0).then(pl.lit("0x0")).otherwise(written)).otherwise(known)
+
+
+def registry_dword(value: pl.Expr) -> pl.Expr:
+    """Return `DWORD (0x00000001)` of the number 1, as Sysmon writes what was set; hexadecimal numbers begin with 0x."""
+    text = value.str.strip_chars()
+    is_hex = text.str.starts_with("0x")
+    number = (
+        pl.when(is_hex)
+        .then(text.str.strip_prefix("0x").str.to_integer(base=16, dtype=pl.Int64, strict=False))
+        .otherwise(text.cast(pl.Int64, strict=False))
+    )
+    fits = (number >= 0) & (number < 1 << 32)
+    written = pl.concat_str(pl.lit("DWORD (0x"), _hex_digits(number).str.tail(8), pl.lit(")"))
+    return pl.when(fits).then(written)
+
+
+def digest(length: int, value: pl.Expr) -> pl.Expr:
+    """Return the hexadecimal digest of `length` digits among several that commas part."""
+    return value.str.extract(rf"(?:^|[^0-9A-Fa-f])([0-9A-Fa-f]{{{length}}})(?:[^0-9A-Fa-f]|$)").str.to_lowercase()
+
+
+def digest_md5(value: pl.Expr) -> pl.Expr:
+    """Return the MD5 digest among several."""
+    return digest(32, value)
+
+
+def digest_sha1(value: pl.Expr) -> pl.Expr:
+    """Return the SHA-1 digest among several."""
+    return digest(40, value)
+
+
+def digest_sha256(value: pl.Expr) -> pl.Expr:
+    """Return the SHA-256 digest among several."""
+    return digest(64, value)
+
+
+def _hex_digits(number: pl.Expr) -> pl.Expr:
+    """Return fifteen hexadecimal digits of a number that is not negative."""
+    digits = dict(enumerate(_DIGITS))
+    parts = [
+        (number // (1 << 4 * place) % _NIBBLES).replace_strict(digits, default=None, return_dtype=pl.String)
+        for place in range(14, -1, -1)
+    ]
+    return pl.concat_str(parts)
