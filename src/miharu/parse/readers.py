@@ -193,13 +193,17 @@ def read_json_text(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
 
 
 def read_path(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
-    """Join a folder and a name, the way the folder is written; where one is missing there is no path."""
+    """Join a folder and a name, the way the folder is written; where one is missing there is no path.
+
+    What already ends with the name is the path itself.
+    """
     if step.by not in frame.columns or frame.schema[step.by].is_nested():
         return [frame]
     folder, name = pl.col(step.field).cast(pl.String), pl.col(step.by).cast(pl.String)
     slash = pl.when(folder.str.contains("\\", literal=True)).then(pl.lit("\\")).otherwise(pl.lit("/"))
-    path = pl.when(folder != "").then(pl.concat_str(folder.str.strip_suffix(slash), slash, name))
-    return [frame.with_columns(path.alias(step.prefix))]
+    whole = folder.str.to_lowercase().str.ends_with(pl.concat_str(slash, name.str.to_lowercase()))
+    joined = pl.when(whole).then(folder).otherwise(pl.concat_str(folder.str.strip_suffix(slash), slash, name))
+    return [frame.with_columns(pl.when((folder != "") & name.is_not_null()).then(joined).alias(step.prefix))]
 
 
 def _leaves(text: str | None) -> list[tuple[str, str]]:

@@ -26,6 +26,10 @@ def test_a_path_is_a_folder_and_a_name() -> None:
         {"folder": [r"\??\C:\\"[:-1], r"\??\D:\Pay", ""], "name": [r"Temp\x.exe", "june.xlsx", "srvsvc"]}
     )
     assert [row.get("whole") for row in read(shares, step)] == [r"\??\C:\Temp\x.exe", r"\??\D:\Pay\june.xlsx", None]
+    whole = pl.DataFrame(
+        {"folder": [r"c:\windows\CMD.exe", "/usr/bin/ls", "/usr/lsls"], "name": ["cmd.exe", "ls", "ls"]}
+    )
+    assert [row.get("whole") for row in read(whole, step)] == [r"c:\windows\CMD.exe", "/usr/bin/ls", "/usr/lsls/ls"]
 
 
 def test_a_list_of_plain_values_holds_nothing_to_read() -> None:
