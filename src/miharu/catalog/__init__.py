@@ -23,6 +23,7 @@ from miharu.catalog.logsource import (
 )
 from miharu.catalog.lookups import Lookups, load_lookups
 from miharu.catalog.place import content_root
+from miharu.catalog.remembered import remembered_logsources
 from miharu.catalog.sigma import FieldTarget, Route, RowTest, SigmaMapping, load_sigma_mapping
 from miharu.catalog.vocabulary import (
     ADOPTED,
@@ -83,4 +84,5 @@ __all__ = [
     "own_name",
     "plain",
     "read_logsources",
+    "remembered_logsources",
 ]

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from miharu.catalog.located import Value
-
 SetValue: TypeAlias = str | int | float | bool | tuple[str, ...]
 
 
@@ -144,7 +142,7 @@ class Sample:
     record: str
     line: int
     format: str = "lines"
-    expect: Mapping[str, Value] | None = None
+    expect: Mapping[str, object] | None = None
     refuse: bool = False
     reference: datetime | None = None
     header: str = ""

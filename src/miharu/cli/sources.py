@@ -9,7 +9,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from miharu.catalog import load_logsources
+from miharu.catalog import remembered_logsources
 from miharu.cli import sources_audit, sources_author, sources_try
 from miharu.cli.context import context
 from miharu.cli.output import RowFormat, write_rows
@@ -36,7 +36,7 @@ def list_(
     here = context(ctx)
     rows = [
         {"id": source.id, "title": source.title, "vendor": source.vendor, "product": source.product}
-        for source in load_logsources()
+        for source in remembered_logsources(here.settings.data / "cache")
     ]
     write_rows(pl.DataFrame(rows), RowFormat.ndjson if here.json else row_format, sys.stdout)
 

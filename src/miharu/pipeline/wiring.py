@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from miharu.catalog import load_fields, load_logsources, load_sigma_mapping
+from miharu.catalog import load_fields, load_sigma_mapping, remembered_logsources
 from miharu.core.errors import OperatorError
 from miharu.core.settings import Settings
 from miharu.detect import RuleSet, load_rules, read_tuning
@@ -31,7 +31,7 @@ class Lake:
 
 def make_reader(settings: Settings) -> Reader:
     """Return a reader over all log sources. Raises ContentError where one has a fault."""
-    sources = load_logsources()
+    sources = remembered_logsources(settings.data / "cache")
     return Reader(
         Parser(sources, settings.timezone, settings.date_order), Normaliser(sources, load_fields(), settings.timezone)
     )
