@@ -56,6 +56,7 @@ CONVERSIONS: Final = (
     "account_name",
     "address_domain",
     "address_list",
+    "attack_ids",
     "audit_arguments",
     "bar_list",
     "basename",

@@ -83,6 +83,12 @@ def digest_sha256(value: pl.Expr) -> pl.Expr:
     return digest(64, value)
 
 
+def attack_ids(value: pl.Expr) -> pl.Expr:
+    """Return the numbers of ATT&CK's techniques in a text: `T1003.001`."""
+    found = value.str.extract_all(r"\bT[0-9]{4}(?:\.[0-9]{3})?\b").list.unique(maintain_order=True)
+    return pl.when(found.list.len() > 0).then(found)
+
+
 def _hex_digits(number: pl.Expr) -> pl.Expr:
     """Return fifteen hexadecimal digits of a number that is not negative."""
     digits = dict(enumerate(_DIGITS))

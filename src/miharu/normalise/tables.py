@@ -30,6 +30,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "account_name": c.account_name,
     "address_domain": c.address_domain,
     "address_list": web_values.address_list,
+    "attack_ids": e.attack_ids,
     "audit_arguments": c.audit_arguments,
     "bar_list": web_values.bar_list,
     "basename": c.basename,

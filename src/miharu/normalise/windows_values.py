@@ -15,21 +15,30 @@ from miharu.normalise.addresses import ip_expr
 _NUMBER = r"^(DWORD|QWORD) \((?:0x)?([0-9A-Fa-f]{1,8})(?:-0x([0-9A-Fa-f]{8}))?\)$"
 # https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments
 _ARGUMENT = r'(?:[^\s"]|"[^"]*"?)+'
-_HIVE = r"^(HK[A-Z]+(?:_[A-Z]+)*|\\(?i:REGISTRY)\\[A-Za-z]+)(?:\\|$)"
-_KERNEL_HIVES = {r"\REGISTRY\MACHINE": "HKLM", r"\REGISTRY\USER": "HKU"}
+_HIVE = r"^(HK[A-Z]+(?:_[A-Z]+)*|\\(?i:REGISTRY)\\[A-Za-z]+|MACHINE|USER)(?:\\|$)"
+_HIVES = {
+    r"\REGISTRY\MACHINE": "HKLM",
+    r"\REGISTRY\USER": "HKU",
+    "MACHINE": "HKLM",
+    "USER": "HKU",
+    "HKEY_LOCAL_MACHINE": "HKLM",
+    "HKEY_USERS": "HKU",
+    "HKEY_CURRENT_USER": "HKCU",
+    "HKEY_CLASSES_ROOT": "HKCR",
+}
 _DWORD_DIGITS = 8
 
 
 def registry_hive(value: pl.Expr) -> pl.Expr:
     r"""Return the hive of a path of the registry, by its usual name: `HKLM` of `\REGISTRY\MACHINE\SOFTWARE`."""
     first = value.str.extract(_HIVE)
-    known = first.str.to_uppercase().replace_strict(_KERNEL_HIVES, default=None, return_dtype=pl.String)
+    known = first.str.to_uppercase().replace_strict(_HIVES, default=None, return_dtype=pl.String)
     return pl.coalesce(known, first)
 
 
 def registry_key(value: pl.Expr) -> pl.Expr:
     """Return a path of the registry below its hive."""
-    return value.str.extract(r"^(?:HK[A-Z]+(?:_[A-Z]+)*|\\(?i:REGISTRY)\\[A-Za-z]+)\\(.+)$")
+    return value.str.extract(r"^(?:HK[A-Z]+(?:_[A-Z]+)*|\\(?i:REGISTRY)\\[A-Za-z]+|MACHINE|USER)\\(.+)$")
 
 
 def registry_value(value: pl.Expr) -> pl.Expr:

@@ -37,8 +37,10 @@ DIGESTS = "0123456789abcdef0123456789ABCDEF,00112233445566778899aabbccddeeff0011
         ("digest_md5", DIGESTS, "0123456789abcdef0123456789abcdef"),
         ("digest_sha1", DIGESTS, None),
         ("digest_sha256", DIGESTS, "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
+        ("attack_ids", '["OS Credential Dumping (T1003)","LSASS Memory (T1003.001)"]', ["T1003", "T1003.001"]),
+        ("attack_ids", "none", None),
     ],
 )  # fmt: skip
-def test_values_of_endpoint_agents(name: str, value: str, expected: str | None) -> None:
+def test_values_of_endpoint_agents(name: str, value: str, expected: str | list[str] | None) -> None:
     found = pl.DataFrame({"value": [value, None]}).select(CONVERSIONS[name](pl.col("value"))).to_series()
     assert found.to_list() == [expected, None]
