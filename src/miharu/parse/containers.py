@@ -13,13 +13,14 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from miharu.core.chunk import Format
-from miharu.core.columns import RECORD_HEADER, empty_rejects
+from miharu.core.columns import RECORD_HEADER, RECORD_PAIRS, empty_rejects
 from miharu.parse.delimited import read_delimited
 from miharu.parse.journal_entries import open_entries
 from miharu.parse.json_shapes import read_json
 from miharu.parse.kernel_ring import read_ring
 from miharu.parse.login_records import open_login_records
-from miharu.parse.pairs import LOOKS_LIKE_PAIRS, read_pairs
+from miharu.parse.pairs import COMMAS_PART_PAIRS, LOOKS_LIKE_PAIRS, pairs_apart, read_pairs, spread
+from miharu.parse.splitting import Dialect
 from miharu.parse.syslog import read_syslog
 from miharu.parse.text import TEXT
 from miharu.parse.windows_dates import DateOrder
@@ -136,11 +137,18 @@ def _rows(frame: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
 
 
 def open_pairs(records: pl.DataFrame, _timezone: str) -> Opened:
-    """Open lines of `key=value` pairs; the line itself stays in `message`."""
+    """Open lines of `key=value` pairs, which blanks or commas part; the line itself stays in `message`."""
     base = records.rename({TEXT: "message"})
-    taken = frozenset(base.columns)
-    pairs = [series for series in read_pairs(base.get_column("message")) if series.name not in taken]
-    return Opened({"keyvalue": [base.hstack(pairs)]})
+    commas = base.get_column("message").str.contains(COMMAS_PART_PAIRS)
+    parts = [base] if not commas.any() else [base.filter(~commas), base.filter(commas)]
+    return Opened({"keyvalue": [_with_pairs(part, apart=part is not parts[0]) for part in parts if part.height]})
+
+
+def _with_pairs(base: pl.DataFrame, *, apart: bool) -> pl.DataFrame:
+    text = base.get_column("message")
+    read = spread(pairs_apart(text, Dialect(",", '"', "backslash"), "="), base.height) if apart else read_pairs(text)
+    pairs = [series for series in read if series.name not in base.columns]
+    return base.hstack(pairs).with_columns(pl.lit(value=True).alias(RECORD_PAIRS))
 
 
 def open_audit(records: pl.DataFrame, _timezone: str) -> Opened:

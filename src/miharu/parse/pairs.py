@@ -25,6 +25,8 @@ LOOKS_LIKE_PAIRS: Final = (
     r"""^\s*[A-Za-z_][0-9A-Za-z_.\-/]*=(?:"[^"]*"|'[^']*'|[^\s"']*)[\s,;]+[A-Za-z_][0-9A-Za-z_.\-/]*="""
 )
 
+COMMAS_PART_PAIRS: Final = r"""^\s*[A-Za-z_][0-9A-Za-z_.\-/]*=(?:"[^"]*"|[^\s"',;]*),[A-Za-z_][0-9A-Za-z_.\-/]*="""
+
 
 def read_pairs(text: pl.Series, prefix: str = "", assign: str = "=") -> list[pl.Series]:
     """Return one String series per key found in `text`, named `prefix` + key.

@@ -15,6 +15,7 @@ import orjson
 import polars as pl
 
 from miharu.catalog import Form, ReadStep
+from miharu.core.columns import RECORD_PAIRS
 from miharu.parse.cef import read_cef, read_leef
 from miharu.parse.pairs import marked_pairs, pairs_apart, read_pairs, spread
 from miharu.parse.splitting import Dialect, named_values, split, unquoted
@@ -119,7 +120,13 @@ def _without_empty(series: pl.Series) -> pl.Series:
 
 
 def read_keyvalue(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
-    """Read pairs; a key that is already a column does not replace it."""
+    """Read pairs; a key that is already a column does not replace it.
+
+    Those that the container has read of the same text are given their prefix.
+    """
+    if step.prefix and step.field == "message" and RECORD_PAIRS in frame.columns:
+        own = (name for name in frame.columns if not name.startswith("record.") and name != "message")
+        return [frame.rename({name: step.prefix + name for name in own}).drop(RECORD_PAIRS)]
     text, options = frame.get_column(step.field).cast(pl.String), step.options
     assign = options.get("assign", "=")
     if options.get("values") == "spaced":

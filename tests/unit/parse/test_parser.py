@@ -173,3 +173,32 @@ def test_frames_carry_the_record_columns(parser: Parser) -> None:
             one.frame.columns
         )
         assert one.frame.schema["record.raw"] == pl.Binary
+
+
+SAID = r"""
+id: acme.gate
+title: t
+vendor: v
+product: p
+recognise: {container: [syslog, keyvalue], where: [{field: message, starts: "gate="}]}
+read: [{reader: keyvalue, field: message, prefix: p.}]
+leftovers: {prefix: gate}
+tests: []
+"""
+
+
+def test_keys_of_a_line_of_pairs_are_never_taken_for_the_containers_own(tmp_path: Path) -> None:
+    path = tmp_path / "gate.yml"
+    path.write_text(SAID)
+    own = read_logsources([(path, "gate.yml")], load_fields(), frozenset())
+    lines = [
+        'gate=7 hostname="example.com" who=bob',
+        '<13>Jun 14 08:15:02 fw1 gate=7 hostname="example.com" who=bob',
+        'gate=7,hostname="example.com, inc",who=bob',
+    ]
+    parsed = Parser([*own, *load_logsources()], "UTC").read("lines", records([line.encode() for line in lines]))
+    assert owners(parsed) == dict.fromkeys(range(3), "acme.gate")
+    rows = {row["record.row"]: row for one in parsed.fields for row in one.frame.to_dicts()}
+    assert [rows[row]["p.hostname"] for row in range(3)] == ["example.com", "example.com", "example.com, inc"]
+    assert [rows[row]["p.who"] for row in range(3)] == ["bob"] * 3
+    assert [rows[row].get("hostname") for row in range(3)] == [None, "fw1", None]
