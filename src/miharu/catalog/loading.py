@@ -53,7 +53,7 @@ KEYS: Final = (
 )
 OPTION_KEYS: Final = tuple(dict.fromkeys(option for options in READER_OPTIONS.values() for option in options))
 JOIN_KEYS: Final = ("start", "continues", "quotes", "leads", "next", "first")
-_FORMATS: Final = ("lines", "json", "evtx", "utmp", "lastlog", "faillog", "journal")
+_FORMATS: Final = ("lines", "json", "evtx", "utmp", "lastlog", "faillog", "journal", "report", "asl")
 _PRIORITY: Final = 50
 
 

@@ -15,7 +15,7 @@ CONTAINERS: Final = ("line", "syslog", "json", "windows", "delimited", "keyvalue
 TESTS: Final = ("equals", "in", "starts", "ends", "contains", "lacks", "matches", "exists")
 """Tests on a field that was read, cheapest first."""
 
-READERS: Final = ("regex", "keyvalue", "json", "path", "delimited", "xml", "cef", "leef", "audit")
+READERS: Final = ("regex", "keyvalue", "json", "path", "delimited", "xml", "cef", "leef", "audit", "report")
 
 READER_OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "keyvalue": ("separator", "assign", "quote", "escape", "values", "keys"),

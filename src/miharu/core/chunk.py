@@ -12,9 +12,10 @@ import polars as pl
 
 from miharu.core.columns import empty_rejects
 
-Format: TypeAlias = Literal["lines", "json", "evtx", "utmp", "lastlog", "faillog", "journal"]
+Format: TypeAlias = Literal["lines", "json", "evtx", "utmp", "lastlog", "faillog", "journal", "report", "asl"]
 """How a file was cut into records: text lines, JSON documents or array items, Windows event records
-(rendered as JSON text), binary records of logins, or entries of a journal's export."""
+(rendered as JSON text), binary records of logins, entries of a journal's export, a diagnostic report as a whole, or
+messages of Apple's system log (rendered as JSON text)."""
 
 BINARY_FORMATS: Final = frozenset({"utmp", "lastlog", "faillog"})
 """Formats whose records are no text."""

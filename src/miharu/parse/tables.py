@@ -36,11 +36,14 @@ from miharu.parse.readers import (
     read_regex,
     read_xml_text,
 )
+from miharu.parse.reports import read_report
 from miharu.parse.windows_forms import looks_like_windows_text
 
 CONTAINERS: Final[tuple[Container, ...]] = (
     Container("evtx", None, open_json, formats=("evtx",)),
     Container("journal", None, open_journal, formats=("journal",)),
+    Container("report", None, open_line, formats=("report",)),
+    Container("asl", None, open_json, formats=("asl",)),
     Container("utmp", None, partial(open_logins, "utmp"), formats=("utmp",)),
     Container("lastlog", None, partial(open_logins, "lastlog"), formats=("lastlog",)),
     Container("faillog", None, partial(open_logins, "faillog"), formats=("faillog",)),
@@ -66,4 +69,5 @@ READERS: Final[Mapping[str, Reader]] = {
     "json": read_json_text,
     "path": read_path,
     "audit": read_audit,
+    "report": read_report,
 }

@@ -1,4 +1,4 @@
-"""First bytes of content → what it is: Windows event log, logins, JSON documents, text lines or binary."""
+"""First bytes of content → what it is: an event log, logins, a report, JSON documents, text lines or binary."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from miharu.sources.journal_export import is_journal
 from miharu.sources.json_items import Shape
 from miharu.sources.json_shape import shape_of
 from miharu.sources.login_records import LoginShape, login_shape
+from miharu.sources.reports import is_report
 from miharu.sources.textcoding import Encoding, encoding_of, to_utf8
 
 EVTX_MAGIC: Final = b"ElfFile\x00"
@@ -30,7 +31,7 @@ class Recognised:
     `first` is the first line of text that is not blank, or what the first bytes hold of it.
     """
 
-    kind: Literal["evtx", "json", "lines", "binary", "utmp", "lastlog", "faillog", "journal"]
+    kind: Literal["evtx", "json", "lines", "binary", "utmp", "lastlog", "faillog", "journal", "report", "asl"]
     encoding: Encoding = "utf-8"
     mark: int = 0
     shape: Shape | None = None
@@ -59,6 +60,8 @@ def recognise(head: bytes, name: str = "") -> Recognised:
     text = to_utf8(head[mark:], encoding)
     if _is_binary(text, encoding):
         return Recognised("binary")
+    if is_report(text):
+        return Recognised("report", encoding, mark)
     shape = shape_of(text)
     if shape is not None:
         return Recognised("json", encoding, mark, shape)

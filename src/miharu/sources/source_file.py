@@ -27,6 +27,7 @@ from miharu.sources.limits import DEFAULT_LIMITS, HEAD_BYTES, Limits
 from miharu.sources.lines import LineCutter, line_spans
 from miharu.sources.login_records import login_chunks
 from miharu.sources.recognise import Recognised, recognise
+from miharu.sources.reports import WholeCutter
 from miharu.sources.textcoding import TextWindow, to_utf8
 
 _BINARY: Final = "the content is neither text nor a format known here; its bytes are kept as they are"
@@ -149,7 +150,11 @@ class SourceFile:
     ) -> Iterator[Chunk]:
         limits, start, limit = self._limits, recognised.mark, end
         cutter: Cutter
-        if recognised.shape is None:
+        if recognised.kind == "report":
+            start = max(begin, start)
+            advance(stream, start)
+            cutter = WholeCutter(limits.record, limits.piece)
+        elif recognised.shape is None:
             start = max(begin, start)
             headers = self._headers_before(recognised, start)
             inside = self._place(stream, recognised, start)

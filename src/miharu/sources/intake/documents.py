@@ -79,6 +79,11 @@ def without_mark(body: bytes) -> bytes:
     return body.removeprefix(_MARK)
 
 
+def whole(body: bytes) -> Spans:
+    """Return the body without the blanks around it as the one record that it is."""
+    return trim(body, np.array([0], dtype=np.int64), np.array([len(body)], dtype=np.int64))
+
+
 def split_lines(body: bytes, most: int) -> Spans:
     """Return the lines that are not blank. Refuses more than `most`."""
     starts, stops, _ = line_spans(body, final=True)

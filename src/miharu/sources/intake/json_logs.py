@@ -1,4 +1,4 @@
-"""`POST /logs`: JSON lines, JSON documents, an array of them, or lines of text → records."""
+"""`POST /logs`: JSON lines, JSON documents, an array of them, lines of text, or a report → records."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from miharu.sources.intake.documents import (
     split_documents,
     split_json_lines,
     split_lines,
+    whole,
     without_mark,
 )
 from miharu.sources.intake.refusal import STATUS, Refusal, headers_of
+from miharu.sources.reports import REPORT_HEAD, is_report
 
 CHANNEL: Final = "http-json"
 _JSON: Final = "application/json"
@@ -63,6 +65,8 @@ def cut_logs(body: bytes, *, most: int, text: bool, claims_json: bool) -> Batch:
     announced as JSON and is cut in no way.
     """
     body = without_mark(body)
+    if is_report(body[:REPORT_HEAD]):
+        return batch_of("report", body, whole(body))
     head = body[:4096].lstrip(BLANK) or body.lstrip(BLANK)
     if text or head[:1] not in (b"{", b"["):
         return batch_of("lines", body, split_lines(body, most))

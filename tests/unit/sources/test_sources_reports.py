@@ -1,0 +1,71 @@
+"""A diagnostic report is one record, whether it comes as a file or as a request; lines of JSON are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from miharu.sources import DEFAULT_LIMITS, Limits, SourceFile, expand
+from miharu.sources.intake.json_logs import cut_logs
+from miharu.sources.reports import is_report
+
+KEY = "0123456789abcdef" * 2
+HEADER = b'{"app_name":"Ledger","bug_type":"309","incident_id":"A1"}\n'
+TEXT = b"Incident Identifier: A1\nProcess:             Ledger [7]\n\nOS Version:  macOS 14.5\n\nThread 0:\n0 a\n"
+PANIC = b"Sat Jun 14 08:21:02 2025\n\n*** Panic Report ***\npanic(cpu 0 caller 0x1): x\n\nSystem model name: Mac1\n"
+
+REPORTS = {
+    "header and text": HEADER + TEXT,
+    "header and object": HEADER + b'{\n  "pid" : 7,\n  "threads" : [{"id":1}]\n}\n',
+    "header and an object in a line": HEADER + b'{"pid":7}\n',
+    "text": TEXT,
+    "text with other ends of lines": TEXT.replace(b"\n", b"\r\n"),
+    "panic": PANIC,
+    "spin": b"Date/Time:  2025-06-14 08:15:02 +0000\nOS Version:  macOS 14.5\n\nCommand:  Ledger\n",
+}
+OTHERS = {
+    "lines of JSON": HEADER + b'{"event":1}\n{"event":2}\n',
+    "lines with bug_type": HEADER * 3,
+    "one line": HEADER,
+    "log": b"Process: started [7]\nProcess: ended\n",
+    "broken header": b'{"bug_type":"309"}}\nIncident Identifier: A1\n',
+    "nothing": b" \n",
+}
+
+
+def opened(tmp_path: Path, data: bytes, limits: Limits = DEFAULT_LIMITS) -> SourceFile:
+    (tmp_path / "report.ips").write_bytes(data)
+    (file,) = expand([tmp_path / "report.ips"], limits=limits)
+    return file
+
+
+@pytest.mark.parametrize("data", REPORTS.values(), ids=REPORTS)
+def test_a_file_is_one_record(tmp_path: Path, data: bytes) -> None:
+    file = opened(tmp_path, b"\xef\xbb\xbf\n" + data + b"\n\n")
+    (chunk,) = file.chunks(KEY)
+    assert (chunk.format, chunk.records["record.raw"].to_list()) == ("report", [data.rstrip()])
+    (again,) = file.chunks(KEY, chunk.begin, chunk.end)
+    assert again.records.equals(chunk.records)
+    assert not list(file.chunks(KEY, chunk.end))
+
+
+@pytest.mark.parametrize("data", REPORTS.values(), ids=REPORTS)
+def test_a_request_is_one_record(data: bytes) -> None:
+    batch = cut_logs(data, most=10, text=True, claims_json=False)
+    assert (batch.format, batch.records, batch.data) == ("report", 1, data.rstrip())
+
+
+@pytest.mark.parametrize("data", OTHERS.values(), ids=OTHERS)
+def test_what_is_no_report_is_cut_as_before(tmp_path: Path, data: bytes) -> None:
+    assert not is_report(data)
+    assert opened(tmp_path, data).format != "report"
+
+
+def test_a_report_longer_than_the_limit_is_kept_in_pieces(tmp_path: Path) -> None:
+    data = TEXT + b"1 b\n" * 1000
+    chunks = list(opened(tmp_path, data, Limits(record=1000, block=512)).chunks(KEY))
+    assert not any(chunk.records.height for chunk in chunks)
+    kept = [raw for chunk in chunks for raw in chunk.rejects["reject.raw"]]
+    assert b"".join(kept) == data
+    assert max(map(len, kept)) <= 1000
