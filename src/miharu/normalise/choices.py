@@ -61,7 +61,7 @@ class Choices:
             if name not in frame.columns:
                 continue
             if name not in texts:
-                texts[name] = frame.get_column(name).cast(pl.String, strict=False)
+                texts[name] = _text(frame.get_column(name))
             if condition.test == "in" and _few(texts[name]):
                 if name not in names:
                     keys.append(texts[name].alias(f"{len(keys)}"))
@@ -116,6 +116,13 @@ class Choices:
             if any(flags):
                 made.append(pl.Series(f"{WHEN}{number}", flags, dtype=pl.Boolean))
         return made
+
+
+def _text(series: pl.Series) -> pl.Series:
+    """Return values as text; the items of a list with a blank between them."""
+    if isinstance(series.dtype, pl.List):
+        return series.cast(pl.List(pl.String)).list.join(" ", ignore_nulls=True)
+    return series.cast(pl.String, strict=False)
 
 
 def _few(series: pl.Series) -> bool:
