@@ -25,7 +25,8 @@ RECORD_HEADER: Final = "record.header"
 """Only in frames of records of a text that has any: the lines before a record that name the columns (text)."""
 
 RECORD_PAIRS: Final = "record.pairs"
-"""Only in frames of lines of pairs: true, where the columns that are not the house's own are the line's keys."""
+"""Only in frames of lines of pairs: true. Of the columns before it those that are not the house's own are the line's
+keys."""
 
 UTC_MICROS: Final = pl.Datetime("us", "UTC")
 

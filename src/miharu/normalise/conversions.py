@@ -17,7 +17,7 @@ Conversion: TypeAlias = Callable[[pl.Expr], pl.Expr]
 _NANOS: Final = 1_000_000_000
 # RFC 3986 appendix B, with user information and port apart.
 _AUTHORITY: Final = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^@/?#]*@)?(\[[^\]/?#]*\]|[^:/?#]*)(?::([0-9]+))?"
-_CLOCK: Final = r"^([0-9]+):([0-9]{2}):([0-9]{2})$"
+_CLOCK: Final = r"^(?:([0-9]+)d )?([0-9]+)h?:([0-9]{2})m?:([0-9]{2})s?$"
 # The digits of well-formed UTF-8 (Unicode, table 3-7): a cast of other bytes fails for the whole column.
 _TAIL: Final = "[89AB][0-9A-F]"
 _HEX: Final = (
@@ -27,7 +27,7 @@ _HEX: Final = (
 _ARGUMENT: Final = r'(?:^| )a[0-9]+(?:\[[0-9]+\])?=(?:"[^"]*"|\S+)'
 _TRUE: Final = ("true", "1", "yes", "on", "t", "y")
 _FALSE: Final = ("false", "0", "no", "off", "f", "n")
-_UNSTATED: Final = ("", "-", "n/a", "(null)", "null", "none", "unknown", "undefined", "unavailable")
+_UNSTATED: Final = ("", "-", "n/a", "(null)", "null", "none", "unknown", "undefined", "unavailable", "reserved")
 _DIRECTIONS: Final = {"in": "inbound", "out": "outbound", "incoming": "inbound", "outgoing": "outbound"}
 
 
@@ -168,9 +168,10 @@ def instant(value: pl.Expr) -> pl.Expr:
 
 
 def duration_clock(value: pl.Expr) -> pl.Expr:
-    """Return `h:mm:ss` in nanoseconds; the hours may exceed a day."""
-    hours, minutes, seconds = (value.str.extract(_CLOCK, group).cast(pl.Int64, strict=False) for group in (1, 2, 3))
-    return (hours * 3600 + minutes * 60 + seconds) * _NANOS
+    """Return `h:mm:ss` or `1d 2h:03m:04s` in nanoseconds; the hours may exceed a day."""
+    parts = (value.str.extract(_CLOCK, group).cast(pl.Int64, strict=False) for group in (1, 2, 3, 4))
+    days, hours, minutes, seconds = parts
+    return (((days.fill_null(0) * 24 + hours) * 60 + minutes) * 60 + seconds) * _NANOS
 
 
 def hash_named(name: str) -> Conversion:

@@ -124,9 +124,10 @@ def read_keyvalue(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
 
     Those that the container has read of the same text are given their prefix.
     """
-    if step.prefix and step.field == "message" and RECORD_PAIRS in frame.columns:
-        own = (name for name in frame.columns if not name.startswith("record.") and name != "message")
-        return [frame.rename({name: step.prefix + name for name in own}).drop(RECORD_PAIRS)]
+    if step.prefix and RECORD_PAIRS in frame.columns and _is_record(frame, step.field):
+        own = frame.columns[: frame.columns.index(RECORD_PAIRS)]
+        named = {name: step.prefix + name for name in own if not name.startswith("record.") and name != "message"}
+        return [frame.rename(named).drop(RECORD_PAIRS)]
     text, options = frame.get_column(step.field).cast(pl.String), step.options
     assign = options.get("assign", "=")
     if options.get("values") == "spaced":
@@ -139,6 +140,10 @@ def read_keyvalue(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
     else:
         return _added(frame, read_pairs(text, step.prefix, assign))
     return _added(frame, spread(found.with_columns(key=step.prefix + pl.col("key")), frame.height))
+
+
+def _is_record(frame: pl.DataFrame, name: str) -> bool:
+    return name == "message" or frame.get_column(name).equals(frame.get_column("message"))
 
 
 def read_columns(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
