@@ -200,7 +200,9 @@ class _Texts:
         holds = self._holds or self._made()
         values = sheet.values(self._field, rows)
         single = values.single.get
-        found = {row for row in rows if (text := single(row)) is not None and holds(text)}
+        # Many rows hold few texts.
+        held = {text for text in set(map(single, rows)) if text is not None and holds(text)}
+        found = {row for row in rows if single(row) in held} if held else set()
         if values.several:
             found |= {row for row in rows if any(holds(text) for text in values.several.get(row, ()))}
         return found

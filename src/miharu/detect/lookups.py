@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -17,11 +17,14 @@ import polars as pl
 from miharu.detect.judging import Number, number_of
 from miharu.detect.literals import Found, Lined
 from miharu.detect.model import ValueTest
+from miharu.detect.networks import NetworkTable
 from miharu.detect.regexes import FieldRegexes
-from miharu.detect.texttests import NetworkTable, TextTest, text_test
+from miharu.detect.texttests import TextTest, text_test
 
 _SHORT: Final = 128
 """Characters that a number (`judging.number_of`) or an address has at most."""
+_UNUSUAL: Final = r"^(?:[+-]|0[0-9])|^[0-9]+[.eE]"
+"""What a number begins with that is not written in the shortest way, or may not be."""
 _CHARACTER: Final = 4
 """Bytes that a character takes at most. Folding makes no text shorter."""
 
@@ -41,6 +44,9 @@ class FieldLookup:
         for number, test in tests.items():
             self._sort(number, test)
         self._longest = self._longest_text()
+        self._keys = pl.Series([*self._exact], dtype=pl.String)
+        self._cased_keys = pl.Series([*self._exact_cased], dtype=pl.String)
+        self._written = pl.Series([_shortest(number) for number in self._numeric], dtype=pl.String)
 
     def find(self, lined: Lined, texts: pl.Series) -> list[Found]:
         """Return places of texts, and what holds there; `lined` are the same."""
@@ -48,27 +54,43 @@ class FieldLookup:
         if len(self._always):
             places = np.repeat(np.arange(len(texts)), len(self._always))
             found.append((places, np.tile(self._always, len(texts))))
-        if self._longest is None:
-            found.append(self._looked_up(np.arange(len(texts)), texts.to_list()))
-        elif self._longest >= 0:
-            places = np.flatnonzero(lined.lengths <= self._longest)
-            if len(places):
-                some = texts if len(places) == len(texts) else texts[places]
-                found.append(self._looked_up(places, some.to_list()))
+        places = np.flatnonzero(lined.lengths <= self._longest)
+        if len(places):
+            some = texts if len(places) == len(texts) else texts[places]
+            found += [(places[near], numbers) for near, numbers in self._looked_up(some)]
+        if self._others or self._regex_numbers:
+            found.append(paired(np.arange(len(texts)), [self._judged(text) for text in texts.to_list()]))
         return found
 
-    def _looked_up(self, places: npt.NDArray[np.generic], texts: Sequence[str]) -> Found:
-        return paired(places, [self._holding(text) for text in texts])
+    def _looked_up(self, texts: pl.Series) -> Iterator[Found]:
+        """Yield what is found of texts that are not long in tables; most are not even asked for."""
+        if self._networks:
+            yield from self._networks.find(texts)
+        asked = pl.select(pl.any_horizontal(*self._may_be_held(texts), False)).to_series().arg_true()
+        if len(asked):
+            yield paired(asked.to_numpy(), [self._held(text) for text in texts.gather(asked).to_list()])
 
-    def _holding(self, text: str) -> list[int]:
+    def _may_be_held(self, texts: pl.Series) -> Iterator[pl.Series]:
+        if self._exact:
+            yield texts.str.to_lowercase().is_in(self._keys)
+            # Case folding changes other letters in more ways.
+            yield texts.str.len_bytes() != texts.str.len_chars()
+        if self._exact_cased:
+            yield texts.is_in(self._cased_keys)
+        if self._numeric:
+            yield texts.is_in(self._written)
+            yield texts.str.contains(_UNUSUAL)
+
+    def _held(self, text: str) -> list[int]:
         found = [*self._exact.get(text.casefold(), ()), *self._exact_cased.get(text, ())]
         if self._numeric and (number := number_of(text)) is not None:
             found += self._numeric.get(number, ())
-        if self._networks:
-            found += self._networks.holding(text)
+        return found
+
+    def _judged(self, text: str) -> list[int]:
+        found = [number for number, holds in self._others if holds(text)]
         if self._regexes is not None and self._regex_numbers:
             found += self._regexes.holding(self._regex_numbers, text)
-        found += [number for number, holds in self._others if holds(text)]
         return found
 
     def _sort(self, number: int, test: ValueTest) -> None:
@@ -88,12 +110,14 @@ class FieldLookup:
         elif test.op not in {"exists", "regex"}:
             self._others.append((number, text_test([test])))
 
-    def _longest_text(self) -> int | None:
-        """Return how many bytes a text may have for anything to hold; None: any number, -1: nothing can hold."""
-        if self._others or self._regex_numbers:
-            return None
+    def _longest_text(self) -> int:
+        """Return how many bytes a text may have that a table holds; -1: none does."""
         exact = max((_CHARACTER * len(text) for text in (*self._exact, *self._exact_cased)), default=-1)
         return max(exact, _SHORT if self._numeric or self._networks else -1)
+
+
+def _shortest(number: Number) -> str:
+    return str(int(number) if isinstance(number, float) and number.is_integer() else number)
 
 
 def paired(places: Sequence[int] | npt.NDArray[np.generic], holding: Sequence[Sequence[int]]) -> Found:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, TypeAlias
 
-from miharu.detect.judging import Judge, Network, address_of, number_of
+from miharu.detect.judging import Judge, number_of
 from miharu.detect.model import ValueTest
+from miharu.detect.networks import NetworkTable
 
 TextTest: TypeAlias = Callable[[str], bool]
 
@@ -43,35 +44,6 @@ def any_test(parts: Sequence[TextTest]) -> TextTest:
     if len(parts) == 1:
         return parts[0]
     return lambda text: any(part(text) for part in parts)
-
-
-class NetworkTable:
-    """Networks, found by the bits that all their addresses share."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[tuple[int, int], dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-
-    def __bool__(self) -> bool:
-        """Say whether there are any."""
-        return bool(self._numbers)
-
-    def add(self, network: Network, number: int) -> None:
-        """Let `number` stand for a network."""
-        shift = network.max_prefixlen - network.prefixlen
-        self._numbers[network.version, shift][int(network.network_address) >> shift].append(number)
-
-    def holding(self, text: str) -> list[int]:
-        """Return the numbers of all networks that an address is in; of a text that is none, nothing."""
-        address = address_of(text)
-        if address is None:
-            return []
-        bits, version = int(address), address.version
-        return [
-            number
-            for (of_version, shift), numbers in self._numbers.items()
-            if of_version == version
-            for number in numbers.get(bits >> shift, ())
-        ]
 
 
 def _networks(tests: Sequence[ValueTest]) -> TextTest:
