@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -19,6 +20,7 @@ from miharu.sources.textcoding import Encoding, encoding_of, to_utf8
 EVTX_MAGIC: Final = b"ElfFile\x00"
 
 _SAMPLE: Final = 65536
+_REMARKS: Final = re.compile(rb"(?:(?:Filtering the log data using|Skipping [a-z ]+ messages, pass) [^\r\n]*\r?\n)+")
 _MOST_CONTROLS: Final = 0.05
 _CONTROLS: Final = np.isin(np.arange(256), [*range(7), *range(14, 27), *range(28, 32), 127])
 """Control characters no text needs: all but BEL, BS, TAB, LF, VT, FF, CR and ESC."""
@@ -28,7 +30,8 @@ _CONTROLS: Final = np.isin(np.arange(256), [*range(7), *range(14, 27), *range(28
 class Recognised:
     """How content is to be read. `mark` is the length of a byte order mark; `shape` is set for JSON documents.
 
-    `first` is the first line of text that is not blank, or what the first bytes hold of it.
+    `remarks` are the bytes of what a command says before its JSON, behind the mark. `first` is the first line of text
+    that is not blank, or what the first bytes hold of it.
     """
 
     kind: Literal["evtx", "json", "lines", "binary", "utmp", "lastlog", "faillog", "journal", "report", "asl"]
@@ -36,6 +39,7 @@ class Recognised:
     mark: int = 0
     shape: Shape | None = None
     first: bytes = b""
+    remarks: int = 0
     login: LoginShape | None = None
 
     @property
@@ -62,11 +66,18 @@ def recognise(head: bytes, name: str = "") -> Recognised:
         return Recognised("binary")
     if is_report(text):
         return Recognised("report", encoding, mark)
-    shape = shape_of(text)
+    remarks = _remarks(text) if encoding == "utf-8" else 0
+    shape = shape_of(text[remarks:])
     if shape is not None:
-        return Recognised("json", encoding, mark, shape)
+        return Recognised("json", encoding, mark, shape, remarks=remarks)
     first = text.lstrip(BLANK).partition(b"\n")[0].partition(b"\r")[0]
     return Recognised("lines", encoding, mark, first=first)
+
+
+def _remarks(text: bytes) -> int:
+    """Return the length of the lines that Apple's `log` writes before its JSON: its filter, and what it skips."""
+    found = _REMARKS.match(text)
+    return found.end() if found else 0
 
 
 def _is_binary(text: bytes, encoding: Encoding) -> bool:

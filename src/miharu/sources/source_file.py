@@ -10,14 +10,15 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final, Self
 
+import numpy as np
 import xxhash
 
 from miharu.catalog import Join
 from miharu.core.chunk import Chunk, Format
 from miharu.core.identity import hash_parts
-from miharu.sources.chunking import ChunkBuilder, Origin, Span, text_chunks
+from miharu.sources.chunking import ChunkBuilder, Origin, Span, raw_series, text_chunks
 from miharu.sources.content import Content, Fault, NoContent, Stream, advance
-from miharu.sources.cut import LONGEST_TAIL, Cutter, filled
+from miharu.sources.cut import BLANK, LONGEST_TAIL, Cutter, filled
 from miharu.sources.evtx_chunks import evtx_chunks
 from miharu.sources.headers import Headers, table_header
 from miharu.sources.joining import Joiner
@@ -164,6 +165,10 @@ class SourceFile:
             # Where a record begins in JSON depends on all brackets before: it is always followed from the beginning.
             cutter, limit = JsonCutter(recognised.shape, limits.record, limits.piece), None
             advance(stream, start)
+            start += recognised.remarks
+            remarks = read_head(stream, recognised.remarks)
+            if remarks and begin < start:
+                yield from _remarks(builder, remarks, start)
         window = TextWindow(stream, recognised.encoding, start, limits.block, limit)
         yield from text_chunks(stream, window, cutter, builder, Span(begin, None if limit is end else end))
 
@@ -209,6 +214,13 @@ class SourceFile:
             yield from builder.flush()
             if not ahead:
                 break
+
+
+def _remarks(builder: ChunkBuilder, remarks: bytes, after: int) -> Iterator[Chunk]:
+    """Add what a command said before its JSON: a record of its own."""
+    begin, stop = np.array([0, len(remarks.rstrip(BLANK))], dtype=np.int64).reshape(2, 1)
+    places = begin + after - len(remarks)
+    yield from builder.add_records(raw_series(remarks, begin, stop), stop, places, np.array([after], dtype=np.int64))
 
 
 def read_head(stream: Stream, size: int) -> bytes:

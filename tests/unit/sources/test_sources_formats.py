@@ -49,6 +49,19 @@ def parse(tmp_path, data, limits=None, **kwargs):
         (b'[{"a":1}, 2, "x,]", null , [3,4]]', "json", [b'{"a":1}', b"2", b'"x,]"', b"null", b"[3,4]"]),
         (b"[\n  1,\n  2\n]\n", "json", [b"1", b"2"]),
         (b"[]", "json", []),
+        (
+            (
+                b'Filtering the log data using "a"\nSkipping debug messages, pass --debug to include.\n'
+                b'[{\n"a":1},{\n"b":2}]\n'
+            ),
+            "json",
+            [
+                b'Filtering the log data using "a"\nSkipping debug messages, pass --debug to include.',
+                b'{\n"a":1}',
+                b'{\n"b":2}',
+            ],
+        ),
+        (b'Filtering the log data using "a"\n{"a":1}\n', "lines", [b'Filtering the log data using "a"', b'{"a":1}']),
         (b'[{"a":1}]\n[{"b":2}]\n', "json", [b'{"a":1}', b'{"b":2}']),
         (b'[{"a":1}] text\n', "lines", [b'[{"a":1}] text']),
         (b"[main]\nkey = value\n", "lines", [b"[main]", b"key = value"]),

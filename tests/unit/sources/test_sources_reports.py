@@ -62,6 +62,20 @@ def test_what_is_no_report_is_cut_as_before(tmp_path: Path, data: bytes) -> None
     assert opened(tmp_path, data).format != "report"
 
 
+def test_what_a_command_says_before_its_json_is_read_once(tmp_path: Path) -> None:
+    remark = b'Filtering the log data using "a"\n'
+    file = opened(tmp_path, remark + b'[{"a":1},{"b":2}]')
+    chunks = list(file.chunks(KEY, rows=1))
+    assert [chunk.records["record.raw"].to_list() for chunk in chunks] == [
+        [remark.rstrip()],
+        [b'{"a":1}'],
+        [b'{"b":2}'],
+    ]
+    for chunk in chunks:
+        (again,) = file.chunks(KEY, chunk.begin, chunk.end)
+        assert again.records.equals(chunk.records)
+
+
 def test_a_report_longer_than_the_limit_is_kept_in_pieces(tmp_path: Path) -> None:
     data = TEXT + b"1 b\n" * 1000
     chunks = list(opened(tmp_path, data, Limits(record=1000, block=512)).chunks(KEY))
