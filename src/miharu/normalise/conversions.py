@@ -25,9 +25,22 @@ _HEX: Final = (
     f"|ED[89][0-9A-F]{_TAIL}|F0[9AB][0-9A-F](?:{_TAIL}){{2}}|F[1-3](?:{_TAIL}){{3}}|F48[0-9A-F](?:{_TAIL}){{2}})+$"
 )
 _ARGUMENT: Final = r'(?:^| )a[0-9]+(?:\[[0-9]+\])?=(?:"[^"]*"|\S+)'
+_NO_ZONE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]+)?$"
 _TRUE: Final = ("true", "1", "yes", "on", "t", "y")
 _FALSE: Final = ("false", "0", "no", "off", "f", "n")
-_UNSTATED: Final = ("", "-", "n/a", "(null)", "null", "none", "unknown", "undefined", "unavailable", "reserved")
+_UNSTATED: Final = (
+    "",
+    "-",
+    "n/a",
+    "(null)",
+    "null",
+    "none",
+    "unknown",
+    "undefined",
+    "unavailable",
+    "reserved",
+    "0.0.0.0",
+)
 _DIRECTIONS: Final = {"in": "inbound", "out": "outbound", "incoming": "inbound", "outgoing": "outbound"}
 
 
@@ -162,9 +175,10 @@ def duration_s_us(value: pl.Expr) -> pl.Expr:
 
 
 def instant(value: pl.Expr) -> pl.Expr:
-    """Return seconds since 1970 as ISO 8601; what is not a number stays as it is."""
+    """Return seconds since 1970 as ISO 8601; what is that already gets the zone UTC where it has none."""
     micros = (value.cast(pl.Float64, strict=False) * 10**6).round(0).cast(pl.Int64, strict=False)
-    return pl.coalesce(micros.cast(pl.Datetime("us")).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"), value)
+    zoned = pl.when(value.str.contains(_NO_ZONE)).then(value + "Z").otherwise(value)
+    return pl.coalesce(micros.cast(pl.Datetime("us")).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"), zoned)
 
 
 def duration_clock(value: pl.Expr) -> pl.Expr:
