@@ -35,7 +35,7 @@ class Settings(BaseSettings):
         "auto", description="How `5/6/2025` is read in exports of Event Viewer: auto, day_first or month_first."
     )
     partition: str = Field("month", pattern="^(month|day)$", description="How the store cuts time: month or day.")
-    batch_rows: int = Field(16_384, ge=1, le=1_000_000, description="Records read, judged and stored at once.")
+    batch_rows: int = Field(65_536, ge=1, le=1_000_000, description="Records read, judged and stored at once.")
     max_record_bytes: int = Field(
         67_108_864, ge=1024, description="Longest record that is read; a longer one becomes a reject."
     )
