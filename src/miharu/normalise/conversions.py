@@ -29,17 +29,9 @@ _NO_ZONE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]+)?$"
 _TRUE: Final = ("true", "1", "yes", "on", "t", "y")
 _FALSE: Final = ("false", "0", "no", "off", "f", "n")
 _UNSTATED: Final = (
-    "",
-    "-",
-    "n/a",
-    "(null)",
-    "null",
-    "none",
-    "unknown",
-    "undefined",
-    "unavailable",
-    "reserved",
-    "0.0.0.0",
+    *("", "-", "n/a", "(null)", "null", "none", "unknown", "undefined", "unavailable"),
+    "reserved",  # FortiGate's country of a private address
+    "0.0.0.0",  # noqa: S104 - no address is translated
 )
 _DIRECTIONS: Final = {"in": "inbound", "out": "outbound", "incoming": "inbound", "outgoing": "outbound"}
 
