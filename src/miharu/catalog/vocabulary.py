@@ -128,6 +128,7 @@ CONVERSIONS: Final = (
     "registry_type",
     "registry_value",
     "resolved_ips",
+    "rooted_path",
     "spn_host",
     "stated",
     "text",

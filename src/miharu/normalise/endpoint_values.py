@@ -41,6 +41,11 @@ def volume_path(value: pl.Expr) -> pl.Expr:
     return pl.coalesce(system, value.str.extract(_DOS_PREFIX), value)
 
 
+def rooted_path(value: pl.Expr) -> pl.Expr:
+    """Return a path that says where a file is, null for a mere name."""
+    return pl.when(value.str.contains(r"[/\\]")).then(value)
+
+
 def hexadecimal(value: pl.Expr) -> pl.Expr:
     """Return `0x1010` of 4112; what is hexadecimal already as it is, in lower case."""
     number = value.str.strip_chars().cast(pl.Int64, strict=False)
@@ -84,9 +89,10 @@ def digest_sha256(value: pl.Expr) -> pl.Expr:
 
 
 def attack_ids(value: pl.Expr) -> pl.Expr:
-    """Return the numbers of ATT&CK's techniques in a text: `T1003.001`."""
-    found = value.str.extract_all(r"\bT[0-9]{4}(?:\.[0-9]{3})?\b").list.unique(maintain_order=True)
-    return pl.when(found.list.len() > 0).then(found)
+    """Return the numbers of ATT&CK's techniques in a text: `T1003.001`, also of `MITRE_T1003_001_LSASS_MEMORY`."""
+    found = value.str.extract_all(r"\bT[0-9]{4}(?:\.[0-9]{3})?\b|_T[0-9]{4}(?:_[0-9]{3}\b|_[0-9]{3}_)?")
+    plain = found.list.eval(pl.element().str.strip_chars("_").str.replace("_", ".", literal=True))
+    return pl.when(found.list.len() > 0).then(plain.list.unique(maintain_order=True))
 
 
 def _hex_digits(number: pl.Expr) -> pl.Expr:

@@ -102,6 +102,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "registry_type": w.registry_type,
     "registry_value": w.registry_value,
     "resolved_ips": w.resolved_ips,
+    "rooted_path": e.rooted_path,
     "spn_host": w.spn_host,
     "stated": c.stated,
     "text": c.text,

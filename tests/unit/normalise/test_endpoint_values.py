@@ -24,6 +24,8 @@ DIGESTS = "0123456789abcdef0123456789ABCDEF,00112233445566778899aabbccddeeff0011
         ("volume_path", r"\Device\HarddiskVolume4\tools\a.exe", r"\Device\HarddiskVolume4\tools\a.exe"),
         ("volume_path", r"\??\C:\Windows\System32\conhost.exe", r"C:\Windows\System32\conhost.exe"),
         ("volume_path", "/usr/bin/ls", "/usr/bin/ls"),
+        ("rooted_path", r"c:\windows\cmd.exe", r"c:\windows\cmd.exe"),
+        ("rooted_path", "cmd.exe", None),
         ("hexadecimal", "4112", "0x1010"),
         ("hexadecimal", "0x1FFFFF", "0x1fffff"),
         ("hexadecimal", "0", "0x0"),
@@ -38,6 +40,7 @@ DIGESTS = "0123456789abcdef0123456789ABCDEF,00112233445566778899aabbccddeeff0011
         ("digest_sha1", DIGESTS, None),
         ("digest_sha256", DIGESTS, "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
         ("attack_ids", '["OS Credential Dumping (T1003)","LSASS Memory (T1003.001)"]', ["T1003", "T1003.001"]),
+        ("attack_ids", "MITRE_T1059_CMD_LINE,MITRE_T1059_001_POWERSHELL,FILELESS", ["T1059", "T1059.001"]),
         ("attack_ids", "none", None),
     ],
 )  # fmt: skip
