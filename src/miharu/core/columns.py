@@ -75,6 +75,7 @@ REJECT_REASONS: Final[dict[str, str]] = {
     "binary": "the content is not text and no binary reader knows it",
     "evtx_record": "a record of a Windows event log file could not be decoded",
     "login_record": "the file ends within a binary record of a login (utmp, wtmp, btmp, lastlog, faillog)",
+    "asl_record": "the list of messages in a file of Apple's system log (.asl) breaks off",
     "journal_entry": "the export of a systemd journal ends within an entry",
     "evtx_file": "the file claims to be a Windows event log but its structure is broken",
     "json_invalid": "the record starts like a JSON object but is not valid JSON",

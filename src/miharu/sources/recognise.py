@@ -9,6 +9,7 @@ from typing import Final, Literal
 import numpy as np
 
 from miharu.core.chunk import Format
+from miharu.sources.asl_records import ASL_MAGIC
 from miharu.sources.cut import BLANK
 from miharu.sources.journal_export import is_journal
 from miharu.sources.json_items import Shape
@@ -55,6 +56,8 @@ def recognise(head: bytes, name: str = "") -> Recognised:
     """
     if head.startswith(EVTX_MAGIC):
         return Recognised("evtx")
+    if head.startswith(ASL_MAGIC):
+        return Recognised("asl")
     if is_journal(head):
         return Recognised("journal")
     login = login_shape(head, name)

@@ -16,6 +16,7 @@ import xxhash
 from miharu.catalog import Join
 from miharu.core.chunk import Chunk, Format
 from miharu.core.identity import hash_parts
+from miharu.sources.asl_records import asl_chunks
 from miharu.sources.chunking import ChunkBuilder, Origin, Span, raw_series, text_chunks
 from miharu.sources.content import Content, Fault, NoContent, Stream, advance
 from miharu.sources.cut import BLANK, LONGEST_TAIL, Cutter, filled
@@ -128,6 +129,8 @@ class SourceFile:
                 yield from evtx_chunks(stream, builder, begin, end)
             elif recognised.kind == "journal":
                 yield from journal_chunks(stream, builder, begin, end, self._limits.record)
+            elif recognised.kind == "asl":
+                yield from asl_chunks(stream, builder, begin, end, self._limits.record)
             elif recognised.login is not None:
                 yield from login_chunks(stream, recognised.login, builder, begin, end)
             elif recognised.kind == "binary":
