@@ -15,18 +15,19 @@ CONTAINERS: Final = ("line", "syslog", "json", "windows", "delimited", "keyvalue
 TESTS: Final = ("equals", "in", "starts", "ends", "contains", "lacks", "matches", "exists")
 """Tests on a field that was read, cheapest first."""
 
-READERS: Final = ("regex", "keyvalue", "json", "path", "delimited", "xml", "cef", "leef", "audit", "report")
+READERS: Final = ("regex", "keyvalue", "json", "path", "delimited", "labelled", "xml", "cef", "leef", "audit", "report")
 
 READER_OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "keyvalue": ("separator", "assign", "quote", "escape", "values", "keys"),
     "delimited": ("separator", "quote", "escape", "count"),
+    "labelled": ("separator", "assign", "quote", "escape", "keys"),
     "cef": ("strip",),
 }
 """Options of readers. `separator`: the one character between pairs or values (pairs: blanks where it is missing).
 `assign`: the text between key and value. `quote`: the character around values that hold a separator; `escape`: how it
 is written inside them, see ESCAPES. `values: spaced`: values go on to the next key, which is a blank and what matches
-`keys`. `count: any`: there may be fewer values than names, and what is more is kept together in `more`. `strip`: the
-text that a vendor sets before keys of its own."""
+`keys`; labels must match `keys` where it is given. `count: any`: there may be fewer values than names, and what is more
+is kept together in `more`. `strip`: the text that a vendor sets before keys of its own."""
 
 ESCAPES: Final = ("double", "backslash")
 

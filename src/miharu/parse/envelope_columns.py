@@ -11,6 +11,8 @@ from miharu.core.columns import UTC_MICROS
 
 _ISO_FAST: Final = "%Y-%m-%dT%H:%M:%S%.fZ"
 _ISO_ZONED: Final = "%Y-%m-%dT%H:%M:%S%.f%#z"
+_US: Final = "%m/%d/%Y, %I:%M:%S%.f %p"
+"""As tables of Azure Monitor are exported, in UTC."""
 _NUMBER: Final = r"^\s*[0-9]+(?:\.[0-9]*)?\s*$"
 _THOUSAND: Final = 1000
 _SECONDS: Final = 32_503_680_000
@@ -146,6 +148,10 @@ def _from_texts(series: pl.Series) -> pl.Series:
         return found
     zoned = series.str.to_datetime(_ISO_ZONED, strict=False, time_unit="us").cast(UTC_MICROS)
     found = found.fill_null(zoned)
+    if found.null_count() == series.null_count():
+        return found
+    american = series.str.to_datetime(_US, strict=False, time_unit="us").dt.replace_time_zone("UTC")
+    found = found.fill_null(american)
     if found.null_count() == series.null_count():
         return found
     numbers = series.set(~series.str.contains(_NUMBER).fill_null(value=False), None)

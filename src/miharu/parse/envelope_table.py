@@ -7,6 +7,7 @@ which keys each is told and where the inner record, its time and its host lie. A
 * journald: https://systemd.io/JOURNAL_EXPORT_FORMATS
 * syslog-ng: https://syslog-ng.github.io/admin-guide (template function `format-json`)
 * rsyslog: https://www.rsyslog.com/doc (omelasticsearch, property `jsonmesg`)
+* Log Analytics (table Syslog): https://learn.microsoft.com/azure/azure-monitor/reference/tables/syslog
 * GELF: https://go2docs.graylog.org (GELF payload specification)
 * Docker: https://docs.docker.com/engine/logging/drivers/json-file
 * Beats, Elastic Agent, Logstash: https://www.elastic.co/docs/reference/ecs
@@ -106,6 +107,19 @@ ENVELOPES: Final[tuple[Envelope, ...]] = (
         severity=("severity", "syslogseverity", "priority", "syslogpriority", "syslogseverity-text"),
         drop=("timegenerated",),
         prefix="rsyslog.",
+        syslog=True,
+    ),
+    Envelope(
+        "sentinel",
+        line=("SyslogMessage",),
+        marks=(("ProcessName", "Facility", "SeverityLevel", "Computer", "HostName"),),
+        time=("EventTime", "EventTime [UTC]", "TimeGenerated", "TimeGenerated [UTC]"),
+        host=("HostName", "Computer"),
+        program=("ProcessName",),
+        pid=("ProcessID",),
+        facility=("Facility",),
+        severity=("SeverityLevel",),
+        prefix="sentinel.",
         syslog=True,
     ),
     Envelope(

@@ -25,6 +25,7 @@ from miharu.parse.containers import (
     open_windows_xml,
 )
 from miharu.parse.kernel_ring import is_ring
+from miharu.parse.labelled import read_labelled
 from miharu.parse.readers import (
     Reader,
     read_cef_text,
@@ -63,6 +64,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "regex": read_regex,
     "keyvalue": read_keyvalue,
     "delimited": read_columns,
+    "labelled": read_labelled,
     "cef": read_cef_text,
     "leef": read_leef_text,
     "xml": read_xml_text,

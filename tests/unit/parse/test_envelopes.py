@@ -207,6 +207,21 @@ def test_shape_keeps_source_time_and_host_of_the_line(wrap: Callable[[str], dict
             {"host.name": "web7", "process.pid": 8},
             id="logstash",
         ),
+        pytest.param(
+            {
+                "Type": "Syslog",
+                "Computer": "collector",
+                "HostName": "web8",
+                "EventTime": "6/14/2025, 8:16:40.250 AM",
+                "Facility": "authpriv",
+                "SeverityLevel": "info",
+                "ProcessName": "sshd",
+                "ProcessID": "9",
+                "SyslogMessage": SAID,
+            },
+            {"host.name": "web8", "process.pid": 9, "log.syslog.priority": 86},
+            id="log-analytics",
+        ),
     ],
 )
 def test_header_taken_from_the_line_is_put_back(document: dict[str, object], expected: dict[str, object]) -> None:

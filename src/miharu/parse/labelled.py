@@ -1,0 +1,41 @@
+"""Text of labelled values (`Label: value,value,"Other label: a, b"`) → one column for each label.
+
+What has no label, or none of those that are asked for, is left to the regular expressions of the log source.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from miharu.catalog import ReadStep
+from miharu.parse.pairs import assigned, spread
+from miharu.parse.splitting import Dialect, pieces_of, unquoted
+
+_NO_NAME: Final = r"[^0-9a-z]+"
+
+
+def read_labelled(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
+    """Read values by their labels, which become names in lower case with underscores.
+
+    A value is what stands between its label and the separator, in quotes or not; the quotes may be around the label
+    too. An empty value says nothing. Of two with the same label the first wins; `keys` is what a label must match.
+    """
+    options = step.options
+    assign = options.get("assign", ":")
+    dialect = Dialect(options.get("separator", ","), options.get("quote", '"'), options.get("escape", "double"))
+    pieces = pieces_of(frame.get_column(step.field).cast(pl.String), dialect, assign)
+    rows = pl.DataFrame({"row": pl.Series(range(frame.height), dtype=pl.UInt32), "pair": pieces})
+    rows = rows.explode("pair", empty_as_null=True)
+    pairs = assigned(rows.with_columns(unquoted(rows.get_column("pair").str.strip_chars(" "), dialect)), assign)
+    if "keys" in options:
+        pairs = pairs.filter(pl.col("key").str.contains(f"^(?:{options['keys']})$"))
+    # A label may end with the assignment itself.
+    value = pairs.get_column("value").str.strip_prefix(assign).str.strip_chars(" ")
+    pairs = pairs.with_columns(
+        unquoted(value, dialect).str.strip_chars(" ").alias("value"),
+        key=step.prefix + pl.col("key").str.to_lowercase().str.replace_all(_NO_NAME, "_").str.strip_chars("_"),
+    )
+    found = spread(pairs.filter(pl.col("value") != ""), frame.height)
+    return [frame.with_columns(series for series in found if series.name not in frame.columns)]
