@@ -1,4 +1,4 @@
-"""Files of Apple's system log are told by content; each message is one record, also where a file grows or is cut off."""
+"""Files of Apple's system log are told by content; each message is one record, also where a file grows or breaks."""
 
 from __future__ import annotations
 
