@@ -14,6 +14,8 @@ from miharu.normalise.addresses import ip_expr
 
 Conversion: TypeAlias = Callable[[pl.Expr], pl.Expr]
 
+_MILLIS: Final = 1e11
+_MICROS: Final = 1e14
 _NANOS: Final = 1_000_000_000
 # RFC 3986 appendix B, with user information and port apart.
 _AUTHORITY: Final = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^@/?#]*@)?(\[[^\]/?#]*\]|[^:/?#]*)(?::([0-9]+))?"
@@ -167,8 +169,13 @@ def duration_s_us(value: pl.Expr) -> pl.Expr:
 
 
 def instant(value: pl.Expr) -> pl.Expr:
-    """Return seconds since 1970 as ISO 8601; what is that already gets the zone UTC where it has none."""
-    micros = (value.cast(pl.Float64, strict=False) * 10**6).round(0).cast(pl.Int64, strict=False)
+    """Return seconds since 1970 (or milli- or microseconds, as their size tells) as ISO 8601.
+
+    What is that already gets the zone UTC where it has none.
+    """
+    number = value.cast(pl.Float64, strict=False)
+    unit = pl.when(number.abs() < _MILLIS).then(10**6).when(number.abs() < _MICROS).then(10**3).otherwise(1)
+    micros = (number * unit).round(0).cast(pl.Int64, strict=False)
     zoned = pl.when(value.str.contains(_NO_ZONE)).then(value + "Z").otherwise(value)
     return pl.coalesce(micros.cast(pl.Datetime("us")).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"), zoned)
 
