@@ -49,26 +49,34 @@ def _run(frame: pl.DataFrame, step: ReadStep, readers: Mapping[str, Reader]) -> 
 
 
 def read_regex(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
-    """Read by the forms that the value of `step.by` chooses, then by the default ones."""
+    """Read by the forms that the value of `step.by` chooses, then what they did not match by the default ones."""
     if not step.patterns or step.by not in frame.columns:
-        return _first_match(frame, step.field, step.default)
+        found, left = _first_match(frame, step.field, step.default)
+        return [*found, *left]
     code = frame.get_column(step.by).cast(pl.String)
     values = code.unique()
     forms = [step.patterns.get(value, ()) for value in values]
     distinct = list(dict.fromkeys(forms))
-    if len(distinct) == 1:
-        return _first_match(frame, step.field, (*distinct[0], *step.default))
     numbers = pl.Series([distinct.index(each) for each in forms], dtype=pl.UInt32)
     owner = code.replace_strict(values, numbers, return_dtype=pl.UInt32).to_numpy()
     frames: list[pl.DataFrame] = []
+    unread: list[pl.DataFrame] = []
     # Values without forms of their own come last.
     for number, chosen in sorted(enumerate(distinct), key=lambda pair: not pair[1]):
-        frames.extend(_first_match(frame[np.flatnonzero(owner == number)], step.field, (*chosen, *step.default)))
-    return frames
+        part = frame if len(distinct) == 1 else frame[np.flatnonzero(owner == number)]
+        found, left = _first_match(part, step.field, chosen)
+        frames += found
+        unread += left
+    if not unread:
+        return frames
+    found, left = _first_match(pl.concat(unread), step.field, step.default)
+    return [*frames, *found, *left]
 
 
-def _first_match(frame: pl.DataFrame, field: str, forms: Sequence[Form]) -> list[pl.DataFrame]:
-    """Split rows by the first form that matches; rows no form matches come last, unchanged."""
+def _first_match(
+    frame: pl.DataFrame, field: str, forms: Sequence[Form]
+) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
+    """Split rows by the first form that matches; return those no form matches apart, unchanged."""
     if len(forms) > 1 and frame.height <= _AT_ONCE:
         return _first_match_at_once(frame, field, forms)
     frames: list[pl.DataFrame] = []
@@ -81,21 +89,25 @@ def _first_match(frame: pl.DataFrame, field: str, forms: Sequence[Form]) -> list
         whole = bool(hits.all())
         frames.append(_with_groups(frame if whole else frame.filter(hits), field, form))
         frame = frame.clear() if whole else frame.filter(~hits)
-    if frame.height:
-        frames.append(frame)
-    return frames
+    return frames, [frame] if frame.height else []
 
 
-def _first_match_at_once(frame: pl.DataFrame, field: str, forms: Sequence[Form]) -> list[pl.DataFrame]:
+def _first_match_at_once(
+    frame: pl.DataFrame, field: str, forms: Sequence[Form]
+) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
     """Try all forms on all rows: for few rows that is cheaper than a pass for each form."""
     masks = frame.select(_matches(field, form.pattern).alias(str(at)) for at, form in enumerate(forms)).to_numpy()
     first = np.where(masks.any(axis=1), masks.argmax(axis=1), len(forms))
     frames: list[pl.DataFrame] = []
+    left: list[pl.DataFrame] = []
     for number in np.unique(first).tolist():
         rows = np.flatnonzero(first == number)
         part = frame if len(rows) == frame.height else frame[rows]
-        frames.append(part if number == len(forms) else _with_groups(part, field, forms[number]))
-    return frames
+        if number == len(forms):
+            left.append(part)
+        else:
+            frames.append(_with_groups(part, field, forms[number]))
+    return frames, left
 
 
 @cache
@@ -125,9 +137,7 @@ def read_keyvalue(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
     Those that the container has read of the same text are given their prefix.
     """
     if step.prefix and RECORD_PAIRS in frame.columns and _is_record(frame, step.field):
-        own = frame.columns[: frame.columns.index(RECORD_PAIRS)]
-        named = {name: step.prefix + name for name in own if not name.startswith("record.") and name != "message"}
-        return [frame.rename(named).drop(RECORD_PAIRS)]
+        return [_renamed(frame, step.prefix)]
     text, options = frame.get_column(step.field).cast(pl.String), step.options
     assign = options.get("assign", "=")
     if options.get("values") == "spaced":
@@ -138,8 +148,24 @@ def read_keyvalue(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
         dialect = Dialect(options["separator"], options.get("quote", '"'), options.get("escape", "backslash"))
         found = pairs_apart(text, dialect, assign)
     else:
-        return _added(frame, read_pairs(text, step.prefix, assign))
-    return _added(frame, spread(found.with_columns(key=step.prefix + pl.col("key")), frame.height))
+        return _added(frame, _said(read_pairs(text, step.prefix, assign), step.prefix))
+    return _added(frame, _said(spread(found.with_columns(key=step.prefix + pl.col("key")), frame.height), step.prefix))
+
+
+def _said(columns: Sequence[pl.Series], prefix: str) -> list[pl.Series]:
+    """Return columns whose keys have a prefix without the values that are empty, the others as they are."""
+    return [_without_empty(series) for series in columns] if prefix else list(columns)
+
+
+def _renamed(frame: pl.DataFrame, prefix: str) -> pl.DataFrame:
+    """Give the keys that a container has read their prefix; empty values say nothing."""
+    own = frame.columns[: frame.columns.index(RECORD_PAIRS)]
+    keys = [name for name in own if not name.startswith("record.") and name != "message"]
+    return (
+        frame.with_columns(map(_without_empty, frame.select(keys)))
+        .rename({key: prefix + key for key in keys})
+        .drop(RECORD_PAIRS)
+    )
 
 
 def _is_record(frame: pl.DataFrame, name: str) -> bool:
