@@ -101,6 +101,7 @@ CONVERSIONS: Final = (
     "integer",
     "invocation_lines",
     "ip",
+    "json_text",
     "line_command_name",
     "line_command_path",
     "line_command_type",

@@ -46,6 +46,11 @@ def rooted_path(value: pl.Expr) -> pl.Expr:
     return pl.when(value.str.contains(r"[/\\]")).then(value)
 
 
+def json_text(value: pl.Expr) -> pl.Expr:
+    """Return the text that JSON wrote with backslashes before quotes, slashes and backslashes."""
+    return value.str.replace_all(r'\\(["\\/])', "${1}")
+
+
 def hexadecimal(value: pl.Expr) -> pl.Expr:
     """Return `0x1010` of 4112; what is hexadecimal already as it is, in lower case."""
     number = value.str.strip_chars().cast(pl.Int64, strict=False)

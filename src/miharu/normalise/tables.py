@@ -74,6 +74,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "integer": c.integer,
     "invocation_lines": w.invocation_lines,
     "ip": ip_expr,
+    "json_text": e.json_text,
     "line_command_name": w.line_named("Command(?:Name| Name)"),
     "line_command_path": w.line_named("(?:Command Path|CommandPath|Script Name|ScriptName)"),
     "line_command_type": w.line_named("Command(?:Type| Type)"),
