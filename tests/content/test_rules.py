@@ -13,7 +13,7 @@ import yaml
 
 from miharu.catalog import content_root, load_sigma_mapping
 from miharu.core.settings import Settings
-from miharu.detect import load_rules
+from miharu.detect import load_rules, read_tuning
 from miharu.pipeline import RuleTestResult, run_rule_tests
 
 FOLDER = content_root() / "rules"
@@ -56,7 +56,7 @@ def test_a_rule_hits_what_it_says_and_misses_the_near(path: Path, results: dict[
 
 
 def test_all_rules_run():
-    ruleset = load_rules([FOLDER], load_sigma_mapping(), None)
+    ruleset = load_rules([FOLDER], load_sigma_mapping(), None, read_tuning(content_root()))
     assert ruleset.problems == []
     assert len(ruleset.rules) == len(PATHS) >= 45
 

@@ -30,6 +30,12 @@ class Tuning:
         files = [part for file in self.pipelines for part in (file.path, file.data, file.fault)]
         return hash_parts(str(self.retired), *values, "\0\0", *files)
 
+    def over(self, shipped: Tuning) -> Tuning:
+        """Return this tuning with the lists of `shipped` that it has none of its own for."""
+        own = {name.casefold() for name in self.placeholders}
+        lists = {name: values for name, values in shipped.placeholders.items() if name.casefold() not in own}
+        return Tuning({**lists, **self.placeholders}, self.pipelines, self.retired)
+
     def values_of(self, name: str) -> tuple[str, ...] | None:
         """Return the values of a placeholder; None where nothing is known."""
         known = self.placeholders.get(name)

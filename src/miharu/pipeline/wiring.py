@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from miharu.catalog import load_fields, load_sigma_mapping, remembered_logsources
+from miharu.catalog import content_root, load_fields, load_sigma_mapping, remembered_logsources
 from miharu.core.errors import OperatorError
 from miharu.core.settings import Settings
 from miharu.detect import RuleSet, load_rules, read_tuning
@@ -40,7 +40,7 @@ def make_reader(settings: Settings) -> Reader:
 def load_ruleset(settings: Settings, rules: Sequence[Path] = ()) -> RuleSet:
     """Load the given rules, or all that apply, through the cache of compiled rules.
 
-    Placeholders and pipelines come from the data folder.
+    Placeholders and pipelines come from the data folder; lists that ship with the rules stand in for those it lacks.
     """
     for path in rules:
         if not path.exists():
@@ -48,7 +48,7 @@ def load_ruleset(settings: Settings, rules: Sequence[Path] = ()) -> RuleSet:
             raise OperatorError(msg)
     paths = list(rules) or rule_paths(settings)
     try:
-        tuning = read_tuning(settings.data)
+        tuning = read_tuning(settings.data).over(read_tuning(content_root()))
     except OSError as error:
         msg = f"a placeholder or pipeline cannot be read: {error}; mend the file or its permissions"
         raise OperatorError(msg) from error

@@ -90,6 +90,11 @@ def test_placeholders_are_filled_from_lists(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_lists_of_ones_own_stand_in_place_of_shipped_ones() -> None:
+    own, shipped = Tuning({"servers": ("a",), "none": ()}), Tuning({"Servers": ("b",), "None": ("c",), "Other": ("d",)})
+    assert own.over(shipped).placeholders == {"servers": ("a",), "none": (), "Other": ("d",)}
+
+
 @pytest.mark.parametrize(
     ("item", "held"),
     [
