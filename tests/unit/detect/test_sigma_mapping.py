@@ -222,6 +222,14 @@ FAMILIES: list[tuple[str, dict[str, str], dict[str, Any] | list[str]]] = [
     ("zeek.kerberos", {"product": "zeek", "service": "kerberos"}, {"request_type": "TGS", "cipher": "rc4-hmac"}),
     ("zeek.rdp", {"product": "zeek", "service": "rdp"}, {"id.orig_h|cidr": "192.0.2.0/24", "cookie": "alice"}),
     ("zeek.x509", {"product": "zeek", "service": "x509"}, {"certificate.serial": "08BB00EE"}),
+    ("zeek.session", {"product": "zeek", "service": "irc"}, {"command": "JOIN", "nick": "bot7", "value": "#room"}),
+    ("zeek.notice", {"product": "zeek", "service": "notice"},
+     {"note": "Scan::Address_Scan", "src|cidr": "192.0.2.0/24"}),
+    ("zeek.notice", {"product": "zeek", "service": "intel"},
+     {"seen.indicator": "bad.example.com", "sources": "list-b"}),
+    ("suricata.eve", {"product": "suricata", "service": "alert"},
+     {"alert.signature|contains": "traversal", "alert.action": "allowed", "src_ip": "203.0.113.7"}),
+    ("snort.log", {"product": "snort"}, {"msg|startswith": "LOCAL", "sid": "9000074", "action": "drop"}),
     ("zeek.files", {"product": "zeek", "service": "files"}, {"filename": "tool.exe", "source": "HTTP"}),
     ("auditd.log", {"product": "linux", "service": "auditd"},
      {"type": "EXECVE", "a0": "sh", "a1": "-c", "a2|contains": "/etc/passwd"}),
@@ -278,9 +286,11 @@ VENDORS = {
     for name, logsource, _ in reversed(FAMILIES)
     if logsource.get("product") in {"aws", "azure", "bitbucket", "github", "kubernetes", "okta", "onelogin", "zeek"}
     or name in {"gcp.audit", "m365.audit", "cisco.duo", "opencanary.log"}
+    if name != "zeek.notice"  # several logs, each a service with names of its own
 }
 RETOLD = re.compile(
-    r"(?i)(?:^|\.)(?:\S*time|\S*timestamp|ts|_write_ts|published|created_at|epochsecond|durationms|duration|rtt|_path)$"
+    r"(?i)(?:^|\.)(?:\S*time|\S*timestamp|ts|_write_ts|published|created_at|epochsecond|durationms|duration|rtt|_path"
+    r"|from|till|up_since|not_valid_before|not_valid_after)$"
 )
 """Names whose value is told in another form: times, durations, and the kind of a Zeek log, which is its dataset."""
 SHORTENED = {("m365.audit", "ClientIP"), ("bitbucket.audit", "source")}
