@@ -239,7 +239,8 @@ def _structured_data(sd: pl.Series) -> list[pl.Series]:
             key=pl.col("element").str.extract(r'^([^\s=\]"\[]+)="'),
             value=pl.col("element").str.extract(r'(?s)="((?:[^"\\]|\\.)*)"$').str.replace_all(r'\\(["\\\]])', "$1"),
         )
-        .with_columns(pl.col("id").forward_fill())
+        # Junos sets the object identifier of its platform behind its enterprise number.
+        .with_columns(pl.col("id").str.replace(r"^([^@]+@[0-9]+)\..*$", "$1").forward_fill())
         .filter(pl.col("key").is_not_null())
         .select("row", key="sd." + pl.col("id") + "." + pl.col("key"), value="value")
     )

@@ -189,3 +189,9 @@ def test_relayed_and_plain_records_among_each_other() -> None:
     hosts = {row: fields["hostname"][at] for rows, fields in found for at, row in enumerate(rows)}
     assert hosts == {0: "web1", 1: "web2"}
     assert rest.to_list() == [2]
+
+
+def test_identifiers_of_structured_data_end_with_the_enterprise() -> None:
+    fields = read('<14>1 2025-06-14T08:15:02Z fw1 RT_FLOW - TAG [junos@2636.1.1.1.2.129 source-address="192.0.2.1"]')
+    assert fields is not None
+    assert fields["sd.junos@2636.source-address"] == "192.0.2.1"
