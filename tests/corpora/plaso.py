@@ -24,6 +24,11 @@ CORPUS: Final = "plaso-test-data"
 
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "*AccessProtectionLog*": ("mcafee.*",),
+    "*.asl": ("macos.asl",),
+    "*install.log": ("macos.install",),
+    "*launchd*": ("macos.system",),
+    "*logd.?.log": ("ios.sysdiagnose",),
+    "*security.log": ("macos.securityd",),
     "*android_logcat*": ("android.logcat",),
     "*appfirewall*": ("macos.appfirewall",),
     "*apt_history*": ("packages.apt_history",),

@@ -86,7 +86,7 @@ def _json_report(body: Report) -> Report:
     own = {
         "application_information": _lines(body.get("asi")),
         "panic": str(panic).strip().partition("\n")[0] if panic else None,
-        "faulting_thread": number if isinstance(number, int) else None,
+        "faulting_thread": str(number) if isinstance(number, int) else None,
         "faulting_thread_id": thread.get("id"),
         "faulting_thread_name": thread.get("name") or thread.get("queue"),
         "faulting_thread_stack": "\n".join(_frames(thread, _objects(body.get("usedImages")))) or None,
@@ -136,7 +136,7 @@ def _text_report(text: str) -> Report:
     own = {
         "application_information": keys.pop("application_specific_information", None),
         "panic": panic.group(1) if panic else None,
-        "faulting_thread": int(numbers[0]) if numbers else None,
+        "faulting_thread": numbers[0] if numbers else None,
         "faulting_thread_name": _thread_name(text, crashed),
         "faulting_thread_stack": _paragraph(text, crashed.end()) if crashed else None,
     }

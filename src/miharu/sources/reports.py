@@ -24,8 +24,8 @@ _LONGEST_HEADER: Final = 8192
 _HEADER: Final = re.compile(rb'\{"[^\n]*"(?:bug_type|incident_id)" ?: ?"[^\n]*\}[ \t]*\r?\n')
 _FIRST: Final = re.compile(
     rb"(?:(?:Incident Identifier|CrashReporter Key|Process|Date/Time|Command): +\S|Anonymous UUID: |"
-    rb"Analysis of sampling |panic\(cpu \d|\*\*\* Panic Report|(?:[A-Z][a-z]{2} ){2}[ \d]\d [\d:]{8} \d{4}\r?\n\s*"
-    rb"(?:\*\*\* Panic Report|panic\(cpu \d))"
+    rb"(?:Analysis of s|S)ampling (?:process )?\S|panic\(cpu \d|\*\*\* Panic Report|"
+    rb"(?:[A-Z][a-z]{2} ){2}[ \d]\d [\d:]{8} \d{4}\r?\n\s*(?:\*\*\* Panic Report|panic\(cpu \d))"
 )
 _FURTHER: Final = re.compile(
     rb"\n(?:OS Version|Exception Type|Report Version|Hardware Model|Code Type|Reset count|Mac OS version|"

@@ -36,7 +36,7 @@ def test_keys_of_text_stand_under_their_names_and_sections_hold_their_lines() ->
         "Foreground",
     )
     assert found["application_information"] == "abort() called\nWhy: none"
-    assert (found["faulting_thread"], found["faulting_thread_name"]) == (1, "Dispatch queue: books")
+    assert (found["faulting_thread"], found["faulting_thread_name"]) == ("1", "Dispatch queue: books")
     assert found["faulting_thread_stack"] == "0 a\n1 b"
     assert found["bug_type"] == "109"
     assert {"not", "app_version", "crashreporter_key"}.isdisjoint(found)

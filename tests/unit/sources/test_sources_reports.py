@@ -22,6 +22,7 @@ REPORTS = {
     "text": TEXT,
     "text with other ends of lines": TEXT.replace(b"\n", b"\r\n"),
     "panic": PANIC,
+    "sample": b"Analysis of sampling Ledger (pid 7) every 1 millisecond\nProcess:  Ledger [7]\nCode Type:  ARM64\n",
     "spin": b"Date/Time:  2025-06-14 08:15:02 +0000\nOS Version:  macOS 14.5\n\nCommand:  Ledger\n",
 }
 OTHERS = {
