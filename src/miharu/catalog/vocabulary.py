@@ -135,6 +135,7 @@ CONVERSIONS: Final = (
     "stated",
     "text",
     "trim",
+    "unix_end",
     "uppercase",
     "url_domain",
     "url_extension",
@@ -143,6 +144,7 @@ CONVERSIONS: Final = (
     "url_query",
     "url_scheme",
     "volume_path",
+    "windows_end",
     "word_list",
     "words",
 )

@@ -46,6 +46,16 @@ def rooted_path(value: pl.Expr) -> pl.Expr:
     return pl.when(value.str.contains(r"[/\\]")).then(value)
 
 
+def windows_end(value: pl.Expr) -> pl.Expr:
+    r"""Return a program's name as the end of its path: `\winword.exe`."""
+    return pl.concat_str(pl.lit("\\"), value.str.extract(r"([^\\/]+)$"))
+
+
+def unix_end(value: pl.Expr) -> pl.Expr:
+    """Return a program's name as the end of its path: `/curl`."""
+    return pl.concat_str(pl.lit("/"), value.str.extract(r"([^/]+)$"))
+
+
 def json_text(value: pl.Expr) -> pl.Expr:
     """Return the text that JSON wrote with backslashes before quotes, slashes and backslashes."""
     return value.str.replace_all(r'\\(["\\/])', "${1}")

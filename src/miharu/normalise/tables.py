@@ -108,6 +108,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "stated": c.stated,
     "text": c.text,
     "trim": c.trim,
+    "unix_end": e.unix_end,
     "uppercase": c.uppercase,
     "url_domain": c.url_domain,
     "url_extension": c.url_extension,
@@ -116,6 +117,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "url_query": c.url_query,
     "url_scheme": c.url_scheme,
     "volume_path": e.volume_path,
+    "windows_end": e.windows_end,
     "word_list": c.word_list,
     "words": c.text,
 }

@@ -26,6 +26,8 @@ DIGESTS = "0123456789abcdef0123456789ABCDEF,00112233445566778899aabbccddeeff0011
         ("volume_path", "/usr/bin/ls", "/usr/bin/ls"),
         ("rooted_path", r"c:\windows\cmd.exe", r"c:\windows\cmd.exe"),
         ("rooted_path", "cmd.exe", None),
+        ("windows_end", "winword.exe", r"\winword.exe"),
+        ("unix_end", "curl", "/curl"),
         ("json_text", r'm.exe -d \"C:\\Users\"', r'm.exe -d "C:\Users"'),
         ("hexadecimal", "4112", "0x1010"),
         ("hexadecimal", "0x1FFFFF", "0x1fffff"),
