@@ -112,7 +112,7 @@ EPO = {
     "Trellix Endpoint Security,192.0.2.15,PC-ALICE,EXAMPLE\\alice,C:\\Users\\alice\\eicar.com,"
     "av.detect,EICAR test file,1278,"
     "IDS_ALERT_ACT_TAK_DEL\n",
-    "query.json": '[{"EPOEvents.DetectedUTC":"2025-06-14T08:15:02Z","EPOEvents.AnalyzerName":"Trellix Endpoint Security",'
+    "query.json": '[{"EPOEvents.DetectedUTC":"2025-06-14T08:15:02Z","EPOEvents.AnalyzerName":"Trellix ENS",'
     '"EPOEvents.TargetHostName":"PC-ALICE","EPOEvents.AnalyzerIPV4":"192.0.2.15","EPOEvents.ThreatEventID":1278,'
     '"EPOEvents.ThreatName":"EICAR test file","EPOEvents.ThreatCategory":"av.detect",'
     '"EPOEvents.ThreatActionTaken":"IDS_ALERT_ACT_TAK_DEL",'
