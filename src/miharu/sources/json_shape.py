@@ -7,6 +7,7 @@ same on every reading.
 from __future__ import annotations
 
 import io
+import re
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +19,7 @@ from miharu.sources.json_items import JsonCutter, Shape
 from miharu.sources.json_scan import CLOSE_ARRAY, CLOSE_OBJECT, COMMA, OPEN_ARRAY, OPEN_OBJECT, BracketScan, Marks
 from miharu.sources.textcoding import TextWindow
 
+_REMARKS: Final = re.compile(rb"(?:(?:Filtering the log data using|Skipping [a-z ]+ messages, pass) [^\r\n]*\r?\n)+")
 _DOCUMENTS: Final = Shape("documents")
 _ENVELOPE_KEYS: Final = frozenset(
     [
@@ -43,6 +45,12 @@ _ENVELOPE_KEYS: Final = frozenset(
 )
 _EVENT_WORDS: Final = ("time", "date", "stamp", "severity", "level", "message")
 """A scalar member whose name holds such a word belongs to an event, not to an envelope."""
+
+
+def remarks_before(text: bytes) -> int:
+    """Return the length of the lines that Apple's `log` writes before its JSON: its filter, and what it skips."""
+    found = _REMARKS.match(text)
+    return found.end() if found else 0
 
 
 def shape_of(head: bytes) -> Shape | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -13,7 +12,7 @@ from miharu.sources.asl_records import ASL_MAGIC
 from miharu.sources.cut import BLANK
 from miharu.sources.journal_export import is_journal
 from miharu.sources.json_items import Shape
-from miharu.sources.json_shape import shape_of
+from miharu.sources.json_shape import remarks_before, shape_of
 from miharu.sources.login_records import LoginShape, login_shape
 from miharu.sources.reports import is_report
 from miharu.sources.textcoding import Encoding, encoding_of, to_utf8
@@ -21,7 +20,6 @@ from miharu.sources.textcoding import Encoding, encoding_of, to_utf8
 EVTX_MAGIC: Final = b"ElfFile\x00"
 
 _SAMPLE: Final = 65536
-_REMARKS: Final = re.compile(rb"(?:(?:Filtering the log data using|Skipping [a-z ]+ messages, pass) [^\r\n]*\r?\n)+")
 _MOST_CONTROLS: Final = 0.05
 _CONTROLS: Final = np.isin(np.arange(256), [*range(7), *range(14, 27), *range(28, 32), 127])
 """Control characters no text needs: all but BEL, BS, TAB, LF, VT, FF, CR and ESC."""
@@ -69,18 +67,12 @@ def recognise(head: bytes, name: str = "") -> Recognised:
         return Recognised("binary")
     if is_report(text):
         return Recognised("report", encoding, mark)
-    remarks = _remarks(text) if encoding == "utf-8" else 0
+    remarks = remarks_before(text) if encoding == "utf-8" else 0
     shape = shape_of(text[remarks:])
     if shape is not None:
         return Recognised("json", encoding, mark, shape, remarks=remarks)
     first = text.lstrip(BLANK).partition(b"\n")[0].partition(b"\r")[0]
     return Recognised("lines", encoding, mark, first=first)
-
-
-def _remarks(text: bytes) -> int:
-    """Return the length of the lines that Apple's `log` writes before its JSON: its filter, and what it skips."""
-    found = _REMARKS.match(text)
-    return found.end() if found else 0
 
 
 def _is_binary(text: bytes, encoding: Encoding) -> bool:

@@ -77,6 +77,14 @@ def test_what_a_command_says_before_its_json_is_read_once(tmp_path: Path) -> Non
         assert again.records.equals(chunk.records)
 
 
+def test_what_a_command_says_before_its_json_comes_in_a_request_too() -> None:
+    remark = b'Filtering the log data using "a"\n'
+    batch = cut_logs(remark + b'[{"a":1},\n{"b":2}]\n', most=10, text=True, claims_json=False)
+    assert (batch.format, batch.records, batch.data) == ("json", 3, remark.rstrip() + b'{"a":1}{"b":2}')
+    broken = cut_logs(remark + b'[{"a":1},\n{"b":2\n', most=10, text=True, claims_json=False)
+    assert broken.records == 3
+
+
 def test_a_report_longer_than_the_limit_is_kept_in_pieces(tmp_path: Path) -> None:
     data = TEXT + b"1 b\n" * 1000
     chunks = list(opened(tmp_path, data, Limits(record=1000, block=512)).chunks(KEY))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+import numpy as np
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from miharu.sources.intake.desk import Desk
 from miharu.sources.intake.documents import (
     Batch,
     NotJsonError,
+    Spans,
     batch_of,
     split_documents,
     split_json_lines,
@@ -23,6 +25,7 @@ from miharu.sources.intake.documents import (
     without_mark,
 )
 from miharu.sources.intake.refusal import STATUS, Refusal, headers_of
+from miharu.sources.json_shape import remarks_before
 from miharu.sources.reports import REPORT_HEAD, is_report
 
 CHANNEL: Final = "http-json"
@@ -67,7 +70,10 @@ def cut_logs(body: bytes, *, most: int, text: bool, claims_json: bool) -> Batch:
     body = without_mark(body)
     if is_report(body[:REPORT_HEAD]):
         return batch_of("report", body, whole(body))
-    head = body[:4096].lstrip(BLANK) or body.lstrip(BLANK)
+    said = remarks_before(body)
+    head = body[said : said + 4096].lstrip(BLANK) or body[said:].lstrip(BLANK)
+    if said and head[:1] == b"[":
+        return batch_of("json", body, _behind(body, said, most))
     if text or head[:1] not in (b"{", b"["):
         return batch_of("lines", body, split_lines(body, most))
     try:
@@ -79,6 +85,16 @@ def cut_logs(body: bytes, *, most: int, text: bool, claims_json: bool) -> Batch:
         if claims_json:
             raise Refusal("invalid", f"{error}; send JSON, or lines of text with Content-Type text/plain") from None
         return batch_of("lines", body, split_lines(body, most))
+
+
+def _behind(body: bytes, said: int, most: int) -> Spans:
+    """Return what a command said before its JSON as a record, and those behind it; or the lines, where it is none."""
+    try:
+        starts, stops = split_documents(body[said:], most)
+    except NotJsonError:
+        return split_lines(body, most)
+    remarks = len(body[:said].rstrip(BLANK))
+    return np.append(0, starts + said), np.append(remarks, stops + said)
 
 
 def answer(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
