@@ -24,7 +24,7 @@ _HOST: Final = r"[0-9A-Za-z_][0-9A-Za-z_.\-]*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*[0-9A-F
 # Repeats without a bound: counted ones of so wide classes make the engine half as fast.
 _STAMPED: Final = rf"""(?xs)^(?P<head>
 (?:<(?P<priority>[0-9]{{1,3}})>)?
-(?:[0-9]+:\ )?[*.]?                                  # Cisco: sequence number, clock not synchronised
+(?:[0-9]+:\ |:\ ?)?[*.]?                             # Cisco: sequence number, clock not synchronised
 (?P<timestamp>{_BSD}|{_ISO})
 (?:\ (?P<timezone>[A-Z]{{3,5}}):|(?P<colon>:))?(?:\ +|$)
 (?:\[(?P<bracketed>[A-Za-z][0-9A-Za-z_./\-]*)\]:?\ |   # metalog
@@ -44,7 +44,9 @@ _UNSTAMPED: Final = r"""(?xs)^(?P<head>
 _TIMELESS: Final = r"""(?x)^(?P<head>(?P<hostname>[0-9A-Za-z][0-9A-Za-z_.\-]*)
 \ (?P<program>[^\s:\[\](){}=",]{1,64})\[(?P<pid>[0-9]{1,10})\]:(?:\ |$))"""
 
-_BARE_CISCO: Final = r"^(?P<head>(?P<program>%[A-Z][0-9A-Z_]*(?:-[0-9A-Za-z_]+)*-[0-7]-[0-9A-Z_]+):(?: |$))"
+# In a captured session it may stand behind the prompt.
+_PROMPT: Final = r"(?:[0-9A-Za-z][^\s%]*[#>] ?)?"
+_BARE_CISCO: Final = rf"^(?P<head>{_PROMPT}(?P<program>%[A-Z][0-9A-Z_]*(?:-[0-9A-Za-z_]+)*-[0-7]-[0-9A-Z_]+):(?: |$))"
 
 # RFC 5424 section 6.
 _SD_ELEMENT: Final = r'\[[^\s=\]"]{1,64}(?:\ +[^\s=\]"]{1,64}="(?:[^"\\]|\\.)*")*\ *\]'
@@ -142,9 +144,9 @@ def _has_program(fields: pl.DataFrame) -> pl.Series:
 
 _SHAPES: Final = (
     ("^<[0-9]{1,3}>[1-9][0-9]{0,2} ", _RFC5424, _is_5424),
-    (rf"(?x)^(?:<[0-9]{{1,3}}>)?(?:[0-9]+:\ )?[*.]?(?:{_MONTH}\ |[0-9]{{4}}[\ -][A-Z0-9])", _STAMPED, _is_stamped),
+    (rf"(?x)^(?:<[0-9]{{1,3}}>)?(?:[0-9]+:\ |:\ ?)?[*.]?(?:{_MONTH}\ |[0-9]{{4}}[\ -][A-Z0-9])", _STAMPED, _is_stamped),
     ("^<[0-9]{1,3}>", _UNSTAMPED, _has_priority),
-    ("^%[A-Z]", _BARE_CISCO, _has_program),
+    (f"^{_PROMPT}%[A-Z]", _BARE_CISCO, _has_program),
     (r"^[0-9A-Za-z][0-9A-Za-z_.\-]* [^\s:\[]{1,64}\[[0-9]{1,10}\]:", _TIMELESS, _has_program),
 )
 

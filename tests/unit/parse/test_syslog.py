@@ -67,6 +67,18 @@ def read(line: str) -> dict[str, object] | None:
         ("<13>just words", {"priority": 13, "facility": 1, "severity": 5, "message": "just words"}),
         ("<999>x", {"priority": 999, "message": "x"}),
         ("%ASA-6-302013: Built", {"program": "%ASA-6-302013", "message": "Built"}),
+        ("fw1(config)# %ASA-5-111008: x", {"program": "%ASA-5-111008", "message": "x"}),
+        ("sw1#%SYS-5-CONFIG_I: x", {"program": "%SYS-5-CONFIG_I", "message": "x"}),
+        (
+            "<189>: 2025 Jun 14 08:15:02 UTC: %VSHD-5-VSHD_SYSLOG_CONFIG_I: x",
+            {"priority": 189, "facility": 23, "severity": 5, "timestamp": "2025 Jun 14 08:15:02", "timezone": "UTC"}
+            | {"program": "%VSHD-5-VSHD_SYSLOG_CONFIG_I", "message": "x"},
+        ),
+        (
+            "<166>:Jun 14 08:15:02 UTC: %ASA-session-6-302010: x",
+            {"priority": 166, "facility": 20, "severity": 6, "timestamp": "Jun 14 08:15:02", "timezone": "UTC"}
+            | {"program": "%ASA-session-6-302010", "message": "x"},
+        ),
         ("Jun 14 08:15:02 su [71]: x", {"timestamp": "Jun 14 08:15:02", "program": "su", "pid": "71", "message": "x"}),
         ("Jun 14 08:15:02 web1 [error] [app] x", {"timestamp": "Jun 14 08:15:02", "hostname": "web1"}
             | {"message": "[error] [app] x"}),
@@ -125,6 +137,8 @@ def test_rfc5424_nil_values_and_names_for_process_ids() -> None:
         "Juni 14 08:15:02 web1 su: x",
         "<9999>x",
         "%d items: x",
+        "fw1# show clock",
+        "fw1# 100% of %ASA-5-111008: x",
     ],
 )
 def test_lines_without_a_header_are_left(line: str) -> None:
