@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from miharu.sources import DEFAULT_LIMITS, Limits, SourceFile, expand
+from miharu.sources.intake.hec import cut_raw
 from miharu.sources.intake.json_logs import cut_logs
 from miharu.sources.reports import is_report
 
@@ -53,8 +54,8 @@ def test_a_file_is_one_record(tmp_path: Path, data: bytes) -> None:
 
 @pytest.mark.parametrize("data", REPORTS.values(), ids=REPORTS)
 def test_a_request_is_one_record(data: bytes) -> None:
-    batch = cut_logs(data, most=10, text=True, claims_json=False)
-    assert (batch.format, batch.records, batch.data) == ("report", 1, data.rstrip())
+    for batch in (cut_logs(data, most=10, text=True, claims_json=False), cut_raw(data, most=10)):
+        assert (batch.format, batch.records, batch.data) == ("report", 1, data.rstrip())
 
 
 @pytest.mark.parametrize("data", OTHERS.values(), ids=OTHERS)

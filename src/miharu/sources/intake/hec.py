@@ -22,10 +22,12 @@ from miharu.sources.intake.documents import (
     batch_of,
     split_documents,
     split_lines,
+    whole,
     without_mark,
 )
 from miharu.sources.intake.json_logs import answer
 from miharu.sources.intake.refusal import STATUS, Kind, Refusal, headers_of
+from miharu.sources.reports import REPORT_HEAD, is_report
 
 CHANNEL: Final = "http-hec"
 _BASE: Final = "/services/collector"
@@ -122,8 +124,10 @@ class Collector:
 
 
 def cut_raw(body: bytes, *, most: int) -> Batch:
-    """Cut a raw body into lines."""
+    """Cut a raw body into lines; a diagnostic report is one record."""
     body = without_mark(body)
+    if is_report(body[:REPORT_HEAD]):
+        return batch_of("report", body, whole(body))
     batch = batch_of("lines", body, split_lines(body, most))
     if not batch.records:
         raise Refusal("no_data", "the body is empty; send at least one line")
