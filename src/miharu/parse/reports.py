@@ -4,7 +4,7 @@ A report is a line of JSON and behind it one JSON object or text, or the text al
 those of text (`OS Version:`) are written `os_version`. What stands in lists and sections is told as:
 
 * `faulting_thread` (its number), `faulting_thread_id`, `faulting_thread_name`, `faulting_thread_stack` (frames as text)
-* `application_information` (what the program itself says), `panic` (the kernel's own words)
+* `application_information` (what the program itself says), `termination_reasons`, `panic` (the kernel's own words)
 * `killed` (processes ended for their memory), and of the first `killed_name`, `killed_pid`, `killed_reason`
 
 https://developer.apple.com/documentation/xcode/interpreting-the-json-format-of-a-crash-report
@@ -33,7 +33,7 @@ _END_OF_KEYS: Final = re.compile(
 _CRASHED: Final = re.compile(r"^Thread (\d+)(?: [^:\n]*)? Crashed:*[ \t]*(.*)$", re.MULTILINE)
 _PANIC: Final = re.compile(r"^(panic\(cpu \d.*)$", re.MULTILINE)
 _THREAD_NAME: Final = r"^Thread %s name:[ \t]*(.*)$"
-_THREAD_KEYS: Final = ("crashed_thread", "triggered_by_thread")
+_THREAD_KEYS: Final = ("crashed_thread", "triggered_by_thread", "highlighted_by_thread", "highlighted_thread")
 _NUMBER: Final = re.compile(r"\d+")
 _LONGEST_KEY_PART: Final = 1 << 18
 _ROW: Final = "record.at"
@@ -85,6 +85,7 @@ def _json_report(body: Report) -> Report:
     panic = body.get("panicString") or body.get("macOSPanicString")
     own = {
         "application_information": _lines(body.get("asi")),
+        "termination_reasons": _lines(_only(body.get("termination"), "reasons")),
         "panic": str(panic).strip().partition("\n")[0] if panic else None,
         "faulting_thread": str(number) if isinstance(number, int) else None,
         "faulting_thread_id": thread.get("id"),
@@ -106,6 +107,10 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
 def _item(value: Any, number: Any) -> Mapping[str, Any]:
     found = value[number] if isinstance(value, list) and isinstance(number, int) and 0 <= number < len(value) else None
     return found if isinstance(found, dict) else {}
+
+
+def _only(value: Any, key: str) -> Report:
+    return {key: value[key]} if isinstance(value, dict) and value.get(key) else {}
 
 
 def _lines(value: Any) -> str | None:
