@@ -60,7 +60,9 @@ EVE = {
     "alert": {"action": "allowed", "gid": 1, "signature_id": 9000401, "rev": 1,
               "signature": "LOCAL CHAT IRC JOIN command", "category": "Misc activity", "severity": 3},
 }  # fmt: skip
-DROP_LIST = {**EVE, "alert": {**EVE["alert"], "signature": "ET DROP Listed Traffic group 7"}}
+DROP_LIST: dict[str, Any] = json.loads(
+    json.dumps(EVE).replace("LOCAL CHAT IRC JOIN command", "ET DROP Listed Traffic 7")
+)
 
 
 def miharu(data: Path, *words: str) -> list[dict[str, Any]]:

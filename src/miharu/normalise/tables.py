@@ -122,7 +122,7 @@ CONVERSIONS: Final[Mapping[str, Conversion]] = {
     "words": c.text,
 }
 
-SEPARATORS: Final[Mapping[str, str]] = {"words": " "}
+SEPARATORS: Final[Mapping[str, str]] = {"resolved_ips": ";", "words": " "}
 """What a conversion joins the items of a list with, where that is not a comma."""
 
 TIME_FORMATS: Final[Mapping[str, TimeFormat]] = {
