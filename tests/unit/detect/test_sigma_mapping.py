@@ -227,6 +227,8 @@ FAMILIES: list[tuple[str, dict[str, str], dict[str, Any] | list[str]]] = [
      {"note": "Scan::Address_Scan", "src|cidr": "192.0.2.0/24"}),
     ("zeek.notice", {"product": "zeek", "service": "intel"},
      {"seen.indicator": "bad.example.com", "sources": "list-b"}),
+    ("suricata.eve", {"category": "dns"}, {"query": "gone.example.com", "record_type": "AAAA"}),
+    ("suricata.eve", {"category": "proxy"}, {"c-uri|endswith": ".exe?x=1", "sc-status": 200}),
     ("suricata.eve", {"product": "suricata", "service": "alert"},
      {"alert.signature|contains": "traversal", "alert.action": "allowed", "src_ip": "203.0.113.7"}),
     ("snort.log", {"product": "snort"}, {"msg|startswith": "LOCAL", "sid": "9000074", "action": "drop"}),
