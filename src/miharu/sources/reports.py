@@ -21,7 +21,7 @@ REPORT_HEAD: Final = 1 << 16
 """Bytes that suffice to tell a report."""
 
 _LONGEST_HEADER: Final = 8192
-_HEADER: Final = re.compile(rb'\{"[^\n]*"(?:bug_type|incident_id)" ?: ?"[^\n]*\}[ \t]*\r?\n')
+_HEADER: Final = re.compile(rb'\{[^\n]*"(?:bug_type|incident_id)" ?: ?"[^\n]*\}[ \t]*\r?\n')
 _FIRST: Final = re.compile(
     rb"(?:(?:Incident Identifier|CrashReporter Key|Process|Date/Time|Command): +\S|Anonymous UUID: |"
     rb"(?:Analysis of s|S)ampling (?:process )?\S|panic\(cpu \d|\*\*\* Panic Report|"

@@ -20,6 +20,7 @@ REPORTS = {
     "header and text": HEADER + TEXT,
     "header and object": HEADER + b'{\n  "pid" : 7,\n  "threads" : [{"id":1}]\n}\n',
     "header and an object in a line": HEADER + b'{"pid":7}\n',
+    "short header": b'{"bug_type":"298"}\n{"build":"iPhone OS 18.6","product":"iPhone12,1"}\n',
     "text": TEXT,
     "text with other ends of lines": TEXT.replace(b"\n", b"\r\n"),
     "panic": PANIC,
