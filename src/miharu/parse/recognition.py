@@ -215,7 +215,10 @@ def _beginnings(series: pl.Series) -> list[frozenset[str]]:
         return [frozenset(heads.str.slice(place, 1).unique()) for place in range(PLACES)]
     padded = heads.str.pad_end(PLACES, "\0").str.join("").to_list()[0].encode()
     places = np.frombuffer(padded, dtype=np.uint8).reshape(-1, PLACES)
-    return [frozenset(chr(code) if code else "" for code in np.unique(column).tolist()) for column in places.T]
+    return [
+        frozenset(chr(code) if code else "" for code in np.bincount(column).nonzero()[0].tolist())
+        for column in places.T
+    ]
 
 
 def _present(series: pl.Series, literals: list[str]) -> frozenset[str]:
