@@ -50,7 +50,7 @@ def _run(frame: pl.DataFrame, step: ReadStep, readers: Mapping[str, Reader]) -> 
 
 def read_regex(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
     """Read by the forms that the value of `step.by` chooses, then what they did not match by the default ones."""
-    if not step.patterns or step.by not in frame.columns:
+    if not step.patterns or step.by not in frame.columns or frame.schema[step.by].is_nested():
         found, left = _first_match(frame, step.field, step.default)
         return [*found, *left]
     code = frame.get_column(step.by).cast(pl.String)

@@ -37,6 +37,9 @@ def test_a_list_of_plain_values_holds_nothing_to_read() -> None:
     step = ReadStep("regex", "targets", default=(Form("", "(?P<name>a)"),))
     assert read(frame, step) == frame.to_dicts()
     assert read(frame, ReadStep("path", "targets", by="targets", prefix="whole")) == frame.to_dicts()
+    told = pl.DataFrame({"text": ["a1"], "kind": [["TCP"]]})
+    step = ReadStep("regex", "text", by="kind", patterns={"TCP": (Form("", "^x"),)}, default=(Form("", "(?P<one>1)"),))
+    assert read(told, step) == [{"text": "a1", "kind": ["TCP"], "one": "1"}]
 
 
 def test_a_pair_ends_at_a_group_separator() -> None:
