@@ -124,7 +124,7 @@ def account_domain(value: pl.Expr) -> pl.Expr:
 
 def account_name(value: pl.Expr) -> pl.Expr:
     r"""Return the user of `DOMAIN\user` and `user@domain`; a plain name as it is, null for `-`."""
-    return no_dash(pl.coalesce(value.str.extract(r"^[^\\]*\\(.+)$"), value.str.extract(r"^([^\\@]+)@.+$"), value))
+    return no_dash(pl.coalesce(value.str.extract(r"^[^\\]*\\+(.+)$"), value.str.extract(r"^([^\\@]+)@.+$"), value))
 
 
 def address_domain(value: pl.Expr) -> pl.Expr:
