@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from itertools import chain
 from types import NoneType
@@ -82,7 +83,18 @@ def as_json_text(value: Any) -> str | None:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return _deep_text(value)
+
+
+def _deep_text(value: Any) -> str | None:
+    """Return the text of a value nested deeper than orjson writes (254 levels); None where nobody writes it."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        return None
 
 
 def agree(frames: list[pl.DataFrame]) -> list[pl.DataFrame]:

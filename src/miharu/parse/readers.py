@@ -17,6 +17,7 @@ import polars as pl
 from miharu.catalog import Form, ReadStep
 from miharu.core.columns import RECORD_PAIRS
 from miharu.parse.cef import read_cef, read_leef
+from miharu.parse.json_columns import as_json_text
 from miharu.parse.pairs import marked_pairs, pairs_apart, read_pairs, spread
 from miharu.parse.splitting import Dialect, named_values, split, unquoted
 from miharu.parse.tails import groups
@@ -256,5 +257,5 @@ def _leaves(text: str | None) -> list[tuple[str, str]]:
         if isinstance(item, dict):
             waiting.extend((f"{name}.{key}".lstrip("."), inner) for key, inner in reversed(item.items()))
         elif item is not None:
-            found.append((name, item if isinstance(item, str) else orjson.dumps(item).decode()))
+            found.append((name, as_json_text(item) or ""))
     return found

@@ -125,6 +125,14 @@ def test_deep_objects_end_as_text() -> None:
     assert value == '{"a":' * (depth - MAX_DEPTH - 1) + "1" + "}" * (depth - MAX_DEPTH - 1)
 
 
+@pytest.mark.parametrize("depth", [300, 1000])
+@pytest.mark.parametrize(("begin", "end"), [('{"a":', "}"), ("[", "]")])
+def test_what_is_nested_deeper_than_is_written_is_a_record(depth: int, begin: str, end: str) -> None:
+    frames, rejects = read_json(records(f'{{"n":1,"x":{begin * depth}1{end * depth}}}'))
+    assert [frame["n"].to_list() for frame in frames] == [[1]]
+    assert rejects.is_empty()
+
+
 def test_names_are_bounded() -> None:
     raws = [json.dumps({"kind": "visit", "by": {f"user{at}": at}}) for at in range(MAX_NAMES + 200)]
     frames, _ = read_json(records(*raws))
