@@ -292,7 +292,7 @@ VENDORS = {
 }
 RETOLD = re.compile(
     r"(?i)(?:^|\.)(?:\S*time|\S*timestamp|ts|_write_ts|published|created_at|epochsecond|durationms|duration|rtt|_path"
-    r"|from|till|up_since|not_valid_before|not_valid_after)$"
+    r"|from|till|up_since|times\.\w+|not_valid_before|not_valid_after)$"
 )
 """Names whose value is told in another form: times, durations, and the kind of a Zeek log, which is its dataset."""
 SHORTENED = {("m365.audit", "ClientIP"), ("bitbucket.audit", "source")}
