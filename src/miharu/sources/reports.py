@@ -21,7 +21,7 @@ REPORT_HEAD: Final = 1 << 16
 """Bytes that suffice to tell a report."""
 
 _LONGEST_HEADER: Final = 8192
-_HEADER: Final = re.compile(rb'\{[^\n]*"(?:bug_type|incident_id)" ?: ?"[^\n]*\}[ \t]*\r?\n')
+_HEADER: Final = re.compile(rb'\{[^\n]*"bug_type" ?: ?"[^\n]*\}[ \t]*\r?\n')
 _FIRST: Final = re.compile(
     rb"(?:(?:Incident Identifier|CrashReporter Key|Process|Date/Time|Command): +\S|Anonymous UUID: |"
     rb"(?:Analysis of s|S)ampling (?:process )?\S|panic\(cpu \d|\*\*\* Panic Report|"
@@ -54,8 +54,10 @@ def _goes_on(body: bytes) -> bool:
     lines = body.lstrip(BLANK).split(b"\n", 1)
     if not lines[0]:
         return False
-    one_line = lines[0].startswith(b"{") and lines[0].rstrip(BLANK).endswith(b"}")
-    return not (one_line and len(lines) > 1 and lines[1].strip(BLANK))
+    if not lines[0].startswith(b"{") or not lines[0].rstrip(BLANK).endswith(b"}"):
+        return True
+    alike = b'"bug_type"' in lines[0] and b'"incident"' not in lines[0]
+    return not alike and not (len(lines) > 1 and lines[1].strip(BLANK))
 
 
 class WholeCutter:

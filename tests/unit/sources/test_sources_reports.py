@@ -30,6 +30,8 @@ REPORTS = {
 OTHERS = {
     "lines of JSON": HEADER + b'{"event":1}\n{"event":2}\n',
     "lines with bug_type": HEADER * 3,
+    "two lines with bug_type": HEADER * 2,
+    "two lines of incidents": b'{"incident_id":"1","n":1}\n{"incident_id":"2","n":2}\n',
     "one line": HEADER,
     "log": b"Process: started [7]\nProcess: ended\n",
     "broken header": b'{"bug_type":"309"}}\nIncident Identifier: A1\n',
