@@ -84,6 +84,16 @@ CEF: Final = (
     "dst=203.0.113.5 dpt=443 proto=6 act={action} FTNTFGTpolicyname={rule} app=HTTPS"
 )
 
+USG: Final = (
+    "<190>Jun 14 2025 08:15:02 fw1 %%01POLICY/6/POLICY{action}(l)[12]:vsys=public, protocol=6, source-ip=192.0.2.10, "
+    "source-port=50123, destination-ip=203.0.113.5, destination-port=443, source-zone=trust, "
+    "destination-zone=untrust, rule-name={rule}."
+)
+NGFW: Final = (
+    "CEF:0|FORCEPOINT|Firewall|6.10.6|70018|Connection|0|deviceExternalId=fw1 src=192.0.2.10 dst=203.0.113.5 spt=50123 "
+    "dpt=443 proto=6 act={action} deviceFacility=Packet Filtering rt=Jun 14 2025 08:15:02 cs1Label=RuleId cs1={rule}"
+)
+
 LINES: Final[dict[str, tuple[str, str, str, str]]] = {
     "fortigate": (
         "fortinet.fortigate",
@@ -162,6 +172,18 @@ LINES: Final[dict[str, tuple[str, str, str, str]]] = {
         FIREBOX.format(action="Allow", rule="out"),
         FIREBOX.format(action="Deny", rule="no"),
         "rule.name",
+    ),
+    "usg": (
+        "huawei.usg",
+        USG.format(action="PERMIT", rule="out"),
+        USG.format(action="DENY", rule="no"),
+        "rule.name",
+    ),
+    "forcepoint": (
+        "forcepoint.ngfw",
+        NGFW.format(action="Allow", rule="out"),
+        NGFW.format(action="Discard", rule="no"),
+        "rule.id",
     ),
     "cloudgen": (
         "barracuda.cloudgen",
