@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from miharu.normalise import CONVERSIONS
 from miharu.normalise.addresses import canonical_ip
 from miharu.normalise.lists import distinct_lists
-from tests.unit.normalise import test_windows_values
+from tests.unit.normalise import test_endpoint_values, test_windows_values
 
 
 def convert(name: str, *values: str | None) -> list[object]:
@@ -152,7 +152,11 @@ def test_conversion(name: str, value: str, expected: object) -> None:
 
 
 def test_every_conversion_has_a_case() -> None:
-    tests: tuple[Any, ...] = (test_conversion, test_windows_values.test_conversion)
+    tests: tuple[Any, ...] = (
+        test_conversion,
+        test_windows_values.test_conversion,
+        test_endpoint_values.test_values_of_endpoint_agents,
+    )
     marks = [mark for test in tests for mark in test.pytestmark if mark.name == "parametrize"]
     assert {case[0] for mark in marks for case in mark.args[1]} == set(CONVERSIONS)
 
