@@ -46,7 +46,9 @@ _TIMELESS: Final = r"""(?x)^(?P<head>(?P<hostname>[0-9A-Za-z][0-9A-Za-z_.\-]*)
 
 # In a captured session it may stand behind the prompt.
 _PROMPT: Final = r"(?:[0-9A-Za-z][^\s%]*[#>] ?)?"
-_BARE_CISCO: Final = rf"^(?P<head>{_PROMPT}(?P<program>%[A-Z][0-9A-Z_]*(?:-[0-9A-Za-z_]+)*-[0-7]-[0-9A-Z_]+):(?: |$))"
+_BARE_CISCO: Final = (
+    rf"^(?P<head>{_PROMPT}(?P<program>%[A-Z][0-9A-Z_]*(?:-[0-9A-Za-z_]+)*-[0-7]-[0-9A-Z_]+)(?::(?: |$)| ))"
+)
 
 # RFC 5424 section 6.
 _SD_ELEMENT: Final = r'\[[^\s=\]"]{1,64}(?:\ +[^\s=\]"]{1,64}="(?:[^"\\]|\\.)*")*\ *\]'
@@ -151,6 +153,11 @@ _SHAPES: Final = (
 )
 
 _FORMATS: Final = ("CEF", "LEEF")
+# The colon behind the number is missing in some releases of the firewalls.
+_MNEMONIC: Final = (
+    r"^(%[A-Z][0-9A-Z_]*(?:-[0-9A-Za-z_]+)*-[0-7]-[0-9A-Z_]+):(?: |$)"
+    r"|^(%(?:ASA|PIX|FTD|FWSM)-[0-7]-[0-9]{6}) "
+)
 _SPACED_PID: Final = r"^\[([0-9]{1,10})\]:(?: |$)"
 
 
@@ -166,6 +173,28 @@ def _with_spaced_pid(fields: pl.DataFrame) -> pl.DataFrame:
         pid=pl.coalesce("pid", pl.lit(spaced)),
         hostname=pl.when(~here).then(pl.col("hostname")),
         message=pl.when(here).then(pl.col("message").str.replace(_SPACED_PID, "")).otherwise(pl.col("message")),
+    )
+
+
+def _with_mnemonic(fields: pl.DataFrame) -> pl.DataFrame:
+    """Make a mnemonic of Cisco's at the beginning of a message the program: what passed for one names the sender."""
+    message = fields.get_column("message")
+    if not message.str.starts_with("%").any():
+        return fields
+    none = pl.Series([None], dtype=pl.String).new_from_index(0, len(message))
+    program, hostname = (
+        fields.get_column(name) if name in fields.columns else none.alias(name) for name in ("program", "hostname")
+    )
+    bare = message.str.extract(_MNEMONIC, 2).zip_with(program.is_null(), none)
+    found = message.str.extract(_MNEMONIC, 1).fill_null(bare)
+    if found.null_count() == len(found):
+        return fields
+    numbered = program.str.contains("^[0-9]+$").fill_null(value=True)  # a sequence number
+    sender = hostname.zip_with(hostname.is_not_null() | numbered | found.is_null(), program)
+    return fields.with_columns(
+        message.str.replace(_MNEMONIC, "").zip_with(found.is_not_null(), message).alias("message"),
+        found.zip_with(found.is_not_null(), program).alias("program"),
+        sender.alias("hostname"),
     )
 
 
@@ -198,6 +227,7 @@ def _finished(fields: pl.DataFrame) -> pl.DataFrame:
     if "bracketed" in fields.columns:
         program = pl.coalesce("program", "bracketed").alias("program")
         fields = fields.with_columns(program).drop("bracketed", "colon")
+    fields = _with_mnemonic(fields)
     if "program" in fields.columns:
         fields = _with_bare_formats(fields)
     if {"hostname", "program"} <= set(fields.columns) and "sd" not in fields.columns:

@@ -67,6 +67,14 @@ def read(line: str) -> dict[str, object] | None:
         ("<13>just words", {"priority": 13, "facility": 1, "severity": 5, "message": "just words"}),
         ("<999>x", {"priority": 999, "message": "x"}),
         ("%ASA-6-302013: Built", {"program": "%ASA-6-302013", "message": "Built"}),
+        ("Jun 14 08:15:02 fw1: %ASA-6-302013: Built", {"timestamp": "Jun 14 08:15:02", "hostname": "fw1"}
+            | {"program": "%ASA-6-302013", "message": "Built"}),
+        ("Jun 14 08:15:02 sw1 78: %SYS-5-CONFIG_I: x", {"timestamp": "Jun 14 08:15:02", "hostname": "sw1"}
+            | {"program": "%SYS-5-CONFIG_I", "message": "x"}),
+        ("<164>Jun 14 08:15:02 fw1 %ASA-4-400013 IPS:2003 x", {"priority": 164, "facility": 20, "severity": 4}
+            | {"timestamp": "Jun 14 08:15:02", "hostname": "fw1", "program": "%ASA-4-400013", "message": "IPS:2003 x"}),
+        ("<13>su: %d items", {"priority": 13, "facility": 1, "severity": 5, "program": "su", "message": "%d items"}),
+        ("%ASA-4-400013 IPS:2003 x", {"program": "%ASA-4-400013", "message": "IPS:2003 x"}),
         ("fw1(config)# %ASA-5-111008: x", {"program": "%ASA-5-111008", "message": "x"}),
         ("sw1#%SYS-5-CONFIG_I: x", {"program": "%SYS-5-CONFIG_I", "message": "x"}),
         (
