@@ -53,11 +53,7 @@ def encode(columns: Sequence[pl.Series], name_of: Callable[[str], str]) -> pl.Se
     full = [(name, series) for name, series in members if not series.null_count()]
     if full:
         parts.append(_members(full))
-    parts.extend(
-        pl.when(pl.col(series.name).is_not_null()).then(_members([(name, series)]))
-        for name, series in members
-        if series.null_count()
-    )
+    parts.extend(pl.lit(_sparse(name, series)) for name, series in members if series.null_count())
     joined = parts[0] if len(parts) == 1 else pl.concat_str(parts, separator=",", ignore_nulls=True)
     return (
         frame.select(joined=joined)
@@ -94,6 +90,13 @@ def _members(columns: Sequence[tuple[str, pl.Series]]) -> pl.Expr:
     """Return the inside of a JSON object of `columns`, which have no nulls where it counts."""
     named = [_plain(series).alias(name) for name, series in columns]
     return pl.struct(named).struct.json_encode().str.strip_prefix("{").str.strip_suffix("}")
+
+
+def _sparse(name: str, series: pl.Series) -> pl.Series:
+    """Return the inside of a JSON object of one column, null where it is: only what is there is encoded."""
+    rows = series.is_not_null().arg_true()
+    text = series.gather(rows).to_frame().select(_members([(name, series)])).to_series()
+    return pl.Series([None], dtype=pl.String).new_from_index(0, len(series)).scatter(rows, text)
 
 
 def _plain(series: pl.Series) -> pl.Expr:
