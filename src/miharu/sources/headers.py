@@ -25,7 +25,8 @@ LONGEST_BLOCK: Final = 65536
 _SEPARATORS: Final = b",;\t|"
 _LEAST_NAMES: Final = 3
 _LONGEST_LINE: Final = 16384
-_NAME: Final = re.compile(r'"?[^\W\d][^"=:<>{}\[\]\x00-\x1f]{0,60}"?')
+_NAME: Final = re.compile(r'"?[^\W\d][^"=:<>{}\[\]\x00-\x1f]{0,60}(?: \[[A-Za-z]+\])?"?')
+"""A name, to which exports of tables add a time's zone or a unit: `TimeGenerated [UTC]`."""
 
 
 def table_header(line: bytes) -> bytes:
