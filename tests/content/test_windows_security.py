@@ -18,7 +18,7 @@ from miharu.catalog import load_fields, load_logsources, load_lookups
 from miharu.core.columns import LEFTOVERS
 from miharu.normalise import Normaliser
 from miharu.parse import Parser
-from miharu.pipeline.sourcesamples import CREATED, plain_event
+from miharu.pipeline.sourcesamples import CREATED, plain_events
 from tests.unit.parse.windows_samples import records
 
 FILE: Final = Path(__file__).with_name("security_events.jsonl")
@@ -84,7 +84,7 @@ def events_of(lines: Iterable[str]) -> list[dict[str, Any]]:
     parsed = parser.read("lines", records(*lines))
     assert parsed.rejects.is_empty()
     batch = normaliser.run(parsed.fields, CREATED)
-    return [plain_event(batch[at]) for at in range(batch.height)]
+    return [event for _, event in plain_events(batch)]
 
 
 def said(event: dict[str, Any], data: dict[str, str]) -> dict[str, Any]:

@@ -44,8 +44,8 @@ class Choices:
         if not self.source.when or not frame.height:
             return []
         keys, names = self._keys(frame)
-        if not keys:
-            return []
+        if not keys:  # what is asked for is in no row; a block may hold for that very reason
+            return [series.new_from_index(0, frame.height) for series in self._of_distinct([self._verdict((), ())])]
         combinations = pl.DataFrame(keys)
         distinct = combinations.unique(maintain_order=True)
         verdicts = [self._verdict(names, row) for row in distinct.iter_rows()]

@@ -6,14 +6,14 @@ What is done where, and why, is told in `miharu.parse.windows_shapes`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-import orjson
 import polars as pl
 
 from miharu.core.columns import UTC_MICROS
+from miharu.parse.windows_data import with_parameters
 from miharu.parse.windows_labels import with_labelled_data
-from miharu.parse.windows_names import DATA, Dialect
+from miharu.parse.windows_names import Dialect
 
 TIME: Final = "System.TimeCreated"
 TIME_UNREAD: Final = "System.TimeCreatedText"
@@ -21,10 +21,6 @@ TIME_UNREAD: Final = "System.TimeCreatedText"
 
 SENT: Final = "Sender.timestamp"
 """A sender's own `@timestamp`: of the event, or of the receipt."""
-
-MAX_PARAMETERS: Final = 200
-
-_PARAMETERS: Final = tuple(f"EventData.param{at}" for at in range(1, MAX_PARAMETERS + 1))
 
 _CHANNELS: Final[Mapping[str, str]] = {
     name.lower(): name
@@ -82,7 +78,7 @@ _XML_ENTITIES: Final[Mapping[str, str]] = {
 
 def canonical_columns(frame: pl.DataFrame, dialect: Dialect, timezone: str) -> pl.DataFrame:
     """Return the frame with canonical values (`timezone`: IANA name for stamps without one)."""
-    frame = _with_parameters(_without_name_lists(frame))
+    frame = with_parameters(frame)
     if dialect in ("flat", "nxlog", "fluentd"):
         frame = _without_nxlog_types(frame)
     frame = frame.with_columns(_texts(frame, dialect))
@@ -90,63 +86,6 @@ def canonical_columns(frame: pl.DataFrame, dialect: Dialect, timezone: str) -> p
     columns = [*_system(frame, dialect), *_guids(frame, dialect)]
     frame = _with_time(frame.with_columns(columns) if columns else frame, timezone)
     return with_labelled_data(frame) if "Message" in frame.columns else frame
-
-
-def _without_name_lists(frame: pl.DataFrame) -> pl.DataFrame:
-    """Read `<Data Name=…>` that a converter left as `[{"@Name": …, "#text": …}]`."""
-    if DATA not in frame.columns or frame.schema[DATA] != pl.String:
-        return frame
-    listed = frame[DATA].str.starts_with("[{").fill_null(value=False)
-    if not listed.any():
-        return frame
-    rows = [_named_data(text) if is_list else {} for text, is_list in zip(frame[DATA], listed, strict=True)]
-    kept = frame.with_columns(pl.when(~listed).then(pl.col(DATA)).alias(DATA))
-    columns = {f"EventData.{name}": None for row in rows for name in row}
-    return kept.with_columns(
-        pl.Series(name, [row.get(name.removeprefix("EventData.")) for row in rows], dtype=pl.String) for name in columns
-    )
-
-
-def _named_data(text: str) -> dict[str, str]:
-    named: dict[str, str] = {}
-    unnamed: list[str] = []
-    for item in orjson.loads(text):
-        inner: dict[str, Any] = item if isinstance(item, dict) else {"#text": item}
-        attributes = inner.get("#attributes")
-        name = inner.get("@Name") or inner.get("Name") or (attributes or {}).get("Name")
-        value = inner.get("#text", inner.get("text", inner.get("value", "")))
-        if name:
-            named[str(name)] = str(value)
-        else:
-            unnamed.append(str(value))
-    numbered = {f"param{at}": value for at, value in enumerate(unnamed, start=1)}
-    return named | numbered | ({"Data": "\n".join(unnamed)} if unnamed else {})
-
-
-def _with_parameters(frame: pl.DataFrame) -> pl.DataFrame:
-    """Give unnamed data as `EventData.param1`… and joined as `EventData.Data`."""
-    dtype = frame.schema.get(DATA)
-    if dtype is None:
-        return _with_joined_parameters(frame)
-    if dtype != pl.List(pl.String):
-        first = "EventData.param1"
-        return frame if first in frame.columns else frame.with_columns(pl.col(DATA).alias(first))
-    longest = frame[DATA].list.len().max()
-    width = min(longest if isinstance(longest, int) else 0, MAX_PARAMETERS)
-    return frame.with_columns(
-        *(pl.col(DATA).list.get(at, null_on_oob=True).alias(f"EventData.param{at + 1}") for at in range(width)),
-        pl.col(DATA).list.join("\n", ignore_nulls=True),
-    )
-
-
-def _with_joined_parameters(frame: pl.DataFrame) -> pl.DataFrame:
-    """Join `param1`… of senders that number unnamed data, as the events' own readers do."""
-    have = set(frame.columns)
-    names = [name for name in _PARAMETERS if name in have]
-    if not names:
-        return frame
-    joined = pl.concat_str([pl.col(name).cast(pl.String) for name in names], separator="\n", ignore_nulls=True)
-    return frame.with_columns(pl.when(pl.any_horizontal(pl.col(names).is_not_null())).then(joined).alias(DATA))
 
 
 def _without_nxlog_types(frame: pl.DataFrame) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from typing import Final
 
 import polars as pl
 
-from miharu.parse.json_columns import agree
+from miharu.parse.json_columns import agree, as_text
 from miharu.parse.windows_columns import canonical_columns
 from miharu.parse.windows_names import Dialect, canonical_names, dialect_of
 
@@ -47,6 +47,7 @@ def flatten_windows(frames: list[pl.DataFrame], timezone: str = "UTC") -> tuple[
 
 
 def _renamed(frame: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
+    frame = _with_one_text(frame) if dialect == "event" else frame
     names = canonical_names(frame.columns, dialect)
     kept = [name for name in frame.columns if name in names or name.startswith("record.")]
     if len(kept) < frame.width:
@@ -54,6 +55,14 @@ def _renamed(frame: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
     frame = frame.clone()
     frame.columns = [names.get(name, name) for name in kept]
     return frame
+
+
+def _with_one_text(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give elements one column that have attributes in some records (`EventID.#text`), in others none (`EventID`)."""
+    have = set(frame.columns)
+    pairs = {stem: name for name in have if (stem := name.removesuffix(".#text")) != name and stem in have}
+    texts = [as_text(frame[stem]).fill_null(as_text(frame[name])) for stem, name in pairs.items()]
+    return frame.with_columns(texts).drop(pairs.values()) if pairs else frame
 
 
 def _by_channel(frame: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:

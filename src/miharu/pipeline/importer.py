@@ -7,7 +7,9 @@ rest. After a crash the journalled spans are read again unchanged.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from miharu.core.columns import RECORD_RAW
@@ -17,7 +19,7 @@ from miharu.pipeline.collecting import rare_collections
 from miharu.pipeline.gathering import Span, Work, gather
 from miharu.pipeline.landing import Landed, Landing, Runway, Step
 from miharu.pipeline.locking import one_at_a_time
-from miharu.pipeline.reading import Reader, rows_per_path
+from miharu.pipeline.reading import ReadBatch, Reader, rows_per_path
 from miharu.pipeline.replay import replays
 from miharu.pipeline.report import ImportReport, Progress, Silent
 from miharu.pipeline.survey import Seen, Surveyed, look, plan
@@ -63,9 +65,25 @@ class Importer:
     def _read(self, works: Sequence[Work]) -> None:
         self._progress.planned(len(works), sum(work.size - work.begin for work in works))
         with self._runway.settling():
-            for group in gather(works, self._settings.batch_rows):
-                segments = [Segment(span.file_key, span.chunk.begin, span.chunk.end, span.completes) for span in group]
-                self._take(self._lake.state.begin_batch(segments), group)
+            self._take_all(self._begun(gather(works, self._settings.batch_rows)))
+
+    def _begun(self, groups: Iterable[Sequence[Span]]) -> Iterator[tuple[Batch, Sequence[Span]]]:
+        for group in groups:
+            segments = [Segment(span.file_key, span.chunk.begin, span.chunk.end, span.completes) for span in group]
+            yield self._lake.state.begin_batch(segments), group
+
+    def _take_all(self, begun: Iterable[tuple[Batch, Sequence[Span]]], *, again: bool = False) -> None:
+        """Read each batch while the one before it is judged."""
+        with ThreadPoolExecutor(1, thread_name_prefix="miharu-read") as ahead:
+            waiting: Callable[[], None] | None = None
+            for batch, group in begun:
+                self._step("journalled")
+                read = ahead.submit(self._reader.read, [span.chunk for span in group], batch.created)
+                if waiting is not None:
+                    waiting()
+                waiting = partial(self._take, batch, group, read, again=again)
+            if waiting is not None:
+                waiting()
 
     def _replay(self, found: Sequence[Seen]) -> set[str]:
         """Bring pending batches to their end; return the keys of files that wait for a file that is missing."""
@@ -79,12 +97,11 @@ class Importer:
                         "import it again, from wherever it is now, to go on"
                     )
                 else:
-                    self._take(replay.batch, replay.spans, again=True)
+                    self._take_all([(replay.batch, replay.spans)], again=True)
         return blocked
 
-    def _take(self, batch: Batch, group: Sequence[Span], *, again: bool = False) -> None:
-        self._step("journalled")
-        read = self._reader.read([span.chunk for span in group], batch.created)
+    def _take(self, batch: Batch, group: Sequence[Span], reading: Future[ReadBatch], *, again: bool) -> None:
+        read = reading.result()
         counts = [Counts(events + rejects, events, rejects) for events, rejects in read.counts()]
         size = sum(int(span.chunk.records[RECORD_RAW].bin.size().sum()) for span in group)
         self._runway.take(
