@@ -1,8 +1,8 @@
 """Every log source's samples, many times over → how many lines a second each is read and normalised at.
 
-`python -m bench.sources [--alone] [id]…` prints a table, the slowest first: lines a second of two threads that each read
-batches of their own with all log sources loaded; with `--alone` also how much slower that is than with this source and
-those of unknown logs only. Lines are told apart by their times and numbers, so that nothing is quick because it was
+`python -m bench.sources [--alone] [id]…` prints a table, the slowest first: lines a second of two threads that each
+read batches of their own with all log sources loaded; with `--alone` also how much slower that is than with this source
+and those of unknown logs only. Lines are told apart by their times and numbers, so that nothing is quick because it was
 seen before.
 """
 
@@ -115,11 +115,10 @@ def measure(ids: Sequence[str], rows: int = ROWS, *, with_alone: bool = False) -
 def main(words: Sequence[str]) -> None:
     with_alone = "--alone" in words
     speeds = measure([word for word in words if word != "--alone"], with_alone=with_alone)
-    sys.stdout.write(
-        f"{'log source':32} {'lines/s':>10}" + " alone/s   slower\n" * with_alone + "\n" * (not with_alone)
-    )
+    titles = f" {'alone/s':>10} {'slower':>8}" if with_alone else ""
+    sys.stdout.write(f"{'log source':32} {'lines/s':>10}{titles}\n")
     for speed in speeds:
-        beside = f" {speed.alone:7,.0f} {speed.slower:8.0%}" if with_alone else ""
+        beside = f" {speed.alone:10,.0f} {speed.slower:8.0%}" if with_alone else ""
         mark = "  below" if speed.lines < LEAST else ""
         sys.stdout.write(f"{speed.id:32} {speed.lines:10,.0f}{beside}{mark}\n")
 
