@@ -55,3 +55,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def corpora_path() -> Path:
     """The folder where corpora would lie, there or not."""
     return corpora_folder()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests that may take longest begin first, so that at the end no worker waits for another."""
+    items.sort(key=_allowed_seconds, reverse=True)
+
+
+def _allowed_seconds(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark is not None else 0.0

@@ -44,9 +44,9 @@ class FieldLookup:
         for number, test in tests.items():
             self._sort(number, test)
         self._longest = self._longest_text()
-        self._keys = pl.Series([*self._exact], dtype=pl.String)
-        self._cased_keys = pl.Series([*self._exact_cased], dtype=pl.String)
-        self._written = pl.Series([_shortest(number) for number in self._numeric], dtype=pl.String)
+        self._keys = pl.Series([*self._exact], dtype=pl.String).implode()
+        self._cased_keys = pl.Series([*self._exact_cased], dtype=pl.String).implode()
+        self._written = pl.Series([_shortest(number) for number in self._numeric], dtype=pl.String).implode()
 
     def find(self, lined: Lined, texts: pl.Series) -> list[Found]:
         """Return places of texts, and what holds there; `lined` are the same."""

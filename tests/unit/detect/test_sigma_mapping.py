@@ -272,7 +272,7 @@ FAMILIES: list[tuple[str, dict[str, str], dict[str, Any] | list[str]]] = [
     ("cisco.duo", {"product": "cisco", "service": "duo"}, {"event_type": "authentication", "reason": "bypass_user"}),
     ("cisco.ios", {"product": "cisco", "service": "aaa"}, ["no logging"]),
     ("cisco.ios", {"product": "cisco", "service": "bgp"}, {"|all": [":9(50123)", "BADAUTH"]}),
-    ("cisco.nxos", {"product": "cisco", "service": "syslog"}, ["Configured from console"]),
+    ("cisco.nxos", {"product": "cisco", "service": "syslog"}, ["Configured from vty"]),
     ("cisco.ios", {"category": "authentication"}, {"action": "failure", "user": "root"}),
     ("generic.line", {"product": "django", "category": "application"}, ["brown fox"]),
     ("generic.syslog", {"product": "juniper", "service": "bgp"}, ["quota of unit 3"]),
