@@ -60,10 +60,15 @@ def named_values(text: pl.Series, dialect: Dialect, names: list[str]) -> list[pl
     """Return the values of each text under the names of their places, those beyond the names together as `more`."""
     pieces = pieces_of(text, dialect)
     beyond = pieces.list.slice(len(names)).list.join(dialect.separator).alias("more")
-    values = [pieces.list.get(place, null_on_oob=True).alias(name) for place, name in enumerate(names)]
-    bare = [unquoted(series, dialect) for series in (*values, beyond)]
-    filled = [series.set((series == "").fill_null(value=False), None) for series in bare]
-    return [series for series in filled if series.null_count() < len(series)]
+    values = pieces.list.to_struct(fields=names).struct.unnest().get_columns()
+    said = [series for series in map(_without_empty, (*values, beyond)) if series.null_count() < len(series)]
+    bare = (_without_empty(unquoted(series, dialect)) for series in said)
+    return [series for series in bare if series.null_count() < len(series)]
+
+
+def _without_empty(series: pl.Series) -> pl.Series:
+    empty = (series == "").fill_null(value=False)
+    return series.set(empty, None) if empty.any() else series
 
 
 def unquoted(series: pl.Series, dialect: Dialect) -> pl.Series:
@@ -93,6 +98,8 @@ def _piece(dialect: Dialect, assign: str) -> str:
 def _bare(series: pl.Series, dialect: Dialect) -> pl.Series:
     """Take the quotes off values that have them, and undo the escapes in them."""
     quote = dialect.quote
+    if not series.str.contains(quote, literal=True).any():
+        return series
     trimmed = series.str.strip_chars(" ")
     quoted = trimmed.str.starts_with(quote) & trimmed.str.ends_with(quote) & (trimmed.str.len_chars() >= _MOST_QUOTES)
     if not quoted.any():
