@@ -6,6 +6,7 @@ import asyncio
 import threading
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from miharu.serve.api import access as access_module
 from miharu.store import State, StateError, Store, StoreError, StoreLostError
@@ -103,6 +104,11 @@ def test_a_fault_of_ours_shows_no_insides(here, doors):
     assert "secret" not in str(problem)
     assert "ZeroDivisionError" not in str(problem)
     assert here.ask("/version").status_code == 200
+
+
+def test_a_client_that_hangs_up_is_no_fault_of_ours(here, doors):
+    doors.store_error = ClientDisconnect()
+    is_problem(here.ask("/events"), 400)
 
 
 def test_one_token_has_its_share_of_questions(here, doors, monkeypatch):

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from miharu.core.errors import ContentError, MiharuError, OperatorError, QueryError
 from miharu.store import StateError, StoreError
@@ -108,6 +109,7 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(MiharuError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -135,6 +137,11 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     words = {404: f"Nothing is at {request.url.path}.", 405: f"{request.method} is not for {request.url.path}."}
     detail = words.get(error.status_code, str(error.detail))
     return ProblemError(error.status_code, detail, headers=error.headers).answer()
+
+
+async def _gone(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ClientDisconnect)
+    return ProblemError(400, "The client hung up before its request was whole.").answer()  # nobody reads it
 
 
 async def _fault(request: Request, error: Exception) -> JSONResponse:
