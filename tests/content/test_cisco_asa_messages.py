@@ -10,11 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from miharu.catalog import Sample, load_fields, load_logsources
-from miharu.core.columns import LEFTOVERS, RECORD_ROW
+from miharu.core.columns import LEFTOVERS
 from miharu.normalise import Normaliser
 from miharu.parse import Parser
 from miharu.pipeline.sourcesamples import CREATED, records_of
@@ -34,8 +33,7 @@ def events() -> list[dict[str, Any]]:
     """The event of each line, with what has no field of its own beside."""
     sources = [source for source in load_logsources() if source.id.startswith("cisco.")]
     lines = [f"Jun 14 2025 08:15:02 fw1 : {message['line']}" for message in MESSAGES]
-    records = pl.concat(records_of(Sample(record=line, line=1)) for line in lines)
-    records = records.with_columns(pl.Series(RECORD_ROW, range(len(lines)), dtype=pl.UInt32))
+    records = records_of(*(Sample(record=line, line=1) for line in lines))
     parsed = Parser(sources, "UTC").read("lines", records)
     batch = Normaliser(sources, load_fields(), "UTC").run(parsed.fields, CREATED)
     assert batch.height == len(lines)

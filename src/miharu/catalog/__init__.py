@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from miharu.catalog.conditions import apply_test
+from miharu.catalog.conditions import apply_test, text_of
 from miharu.catalog.fields import CONTAINER_TYPES, FieldCatalog, FieldDefinition, load_fields
 from miharu.catalog.loading import load_logsources, read_logsources
 from miharu.catalog.located import plain
@@ -85,4 +85,5 @@ __all__ = [
     "plain",
     "read_logsources",
     "remembered_logsources",
+    "text_of",
 ]

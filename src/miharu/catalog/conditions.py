@@ -9,6 +9,13 @@ import polars as pl
 from miharu.catalog.logsource import Condition
 
 
+def text_of(series: pl.Series) -> pl.Series:
+    """Return values as the text that conditions look at; the items of a list with a blank between them."""
+    if isinstance(series.dtype, pl.List):
+        return series.cast(pl.List(pl.String)).list.join(" ", ignore_nulls=True)
+    return series.cast(pl.String, strict=False)
+
+
 def apply_test(series: pl.Series, condition: Condition) -> pl.Series:
     """Return where a String series passes a test; null counts as no."""
     test, values = condition.test, condition.values

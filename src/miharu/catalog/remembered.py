@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from miharu.catalog.loading import load_logsources
 from miharu.catalog.logsource import LogSource
 from miharu.catalog.place import content_root
@@ -29,14 +27,11 @@ def remembered_logsources(cache: Path, root: Path | None = None) -> list[LogSour
     """
     folder, files = root or content_root(), Kept(cache, "sources", _MOST)
     key = hash_parts(*_made_from(folder))
-    body = files.read(key)
-    if body is not None:
-        try:
-            return msgspec.msgpack.decode(body, type=list[LogSource])
-        except (msgspec.DecodeError, msgspec.ValidationError):
-            pass
+    known = files.read(key, list[LogSource])
+    if known is not None:
+        return known
     sources = [replace(source, tests=()) for source in load_logsources(folder)]
-    files.write(key, msgspec.msgpack.encode(sources))
+    files.write(key, sources)
     return sources
 
 

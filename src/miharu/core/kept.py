@@ -1,7 +1,7 @@
 """What was made once ↔ files that keep it, named by what it was made from.
 
-A file holds a checksum: a damaged one is not read but made again. It is written beside its place and moved there, so
-that a reader never sees half of it.
+A file holds a checksum and MessagePack of plain data: a damaged one is not read but made again. It is written beside
+its place and moved there, so that a reader never sees half of it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+import msgspec
 import xxhash
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +27,8 @@ class Kept:
     kind: str
     most: int
 
-    def read(self, key: str) -> bytes | None:
-        """Return what is kept under `key`; None where nothing is or it is damaged."""
+    def read(self, key: str, kind: type[T]) -> T | None:
+        """Return what is kept under `key`; None where nothing is or it is damaged or no `kind`."""
         path = self._path(key)
         try:
             data = path.read_bytes()
@@ -33,12 +37,17 @@ class Kept:
         body = data[len(self._head(b"")) :]
         if not data.startswith(self._head(body)):
             return None
+        try:
+            value = msgspec.msgpack.decode(body, type=kind)
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            return None
         with suppress(OSError):
             os.utime(path)
-        return body
+        return value
 
-    def write(self, key: str, body: bytes) -> None:
-        """Keep `body`. A folder that cannot be written is left as it is: only time is lost."""
+    def write(self, key: str, value: object) -> None:
+        """Keep `value`. A folder that cannot be written is left as it is: only time is lost."""
+        body = msgspec.msgpack.encode(value)
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self.folder, prefix=f".{self.kind}-", delete=False) as file:

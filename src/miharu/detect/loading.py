@@ -14,7 +14,7 @@ from sigma.exceptions import SigmaError
 
 from miharu.catalog import SigmaMapping
 from miharu.core.identity import hash_parts
-from miharu.detect.cachefile import read_cached, write_cached
+from miharu.core.kept import Kept
 from miharu.detect.documents import RuleFile, rule_files
 from miharu.detect.drafts import Draft, draft_of
 from miharu.detect.engines import build_engines, is_costly
@@ -29,6 +29,7 @@ from miharu.detect.scanning import PatternScanner
 from miharu.detect.tuning import Tuning
 from miharu.detect.values import RuleFaultError
 
+_MOST_KEPT: Final = 8
 _FORM: Final = "4"
 """Form of compiled rules; raise it when `model` or the meaning of a test changes."""
 NO_TUNING: Final = Tuning()
@@ -44,11 +45,12 @@ def load_rules(paths: Sequence[Path], mapping: SigmaMapping, cache: Path | None,
     """
     files = list(rule_files(paths))
     key = _key(files, mapping, tuning)
-    if cache is not None and (known := read_cached(cache, key)) is not None and _runs_here(known):
+    kept = None if cache is None else Kept(cache, "rules", _MOST_KEPT)
+    if kept is not None and (known := kept.read(key, RuleSet)) is not None and _runs_here(known):
         return known
     ruleset = compile_rules(files, mapping, tuning)
-    if cache is not None:
-        write_cached(cache, key, ruleset)
+    if kept is not None:
+        kept.write(key, ruleset)
     return ruleset
 
 

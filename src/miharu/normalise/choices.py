@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from miharu.catalog import Condition, FieldCatalog, LogSource, SetValue, apply_test
+from miharu.catalog import Condition, FieldCatalog, LogSource, SetValue, apply_test, text_of
 from miharu.normalise.distinct import SAMPLE, repeats
 
 SET: Final = "record.set."
@@ -61,7 +61,7 @@ class Choices:
             if name not in frame.columns:
                 continue
             if name not in texts:
-                texts[name] = _text(frame.get_column(name))
+                texts[name] = text_of(frame.get_column(name))
             if condition.test == "in" and _few(texts[name]):
                 if name not in names:
                     keys.append(texts[name].alias(f"{len(keys)}"))
@@ -116,13 +116,6 @@ class Choices:
             if any(flags):
                 made.append(pl.Series(f"{WHEN}{number}", flags, dtype=pl.Boolean))
         return made
-
-
-def _text(series: pl.Series) -> pl.Series:
-    """Return values as text; the items of a list with a blank between them."""
-    if isinstance(series.dtype, pl.List):
-        return series.cast(pl.List(pl.String)).list.join(" ", ignore_nulls=True)
-    return series.cast(pl.String, strict=False)
 
 
 def _few(series: pl.Series) -> bool:

@@ -6,14 +6,19 @@ device its volume lies on, a right as a decimal number. Rules know the names tha
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
+
+from miharu.normalise.conversions import Conversion
+from miharu.normalise.windows_values import HIVES
 
 # The names that Sysmon writes (https://learn.microsoft.com/sysinternals/downloads/sysmon, events 12 to 14)
 _HIVES = (
-    (r"^(?i:\\REGISTRY\\MACHINE|HKEY_LOCAL_MACHINE|MACHINE)(\\|$)", "HKLM${1}"),
-    (r"^(?i:\\REGISTRY\\USER|HKEY_USERS|USER)(\\|$)", "HKU${1}"),
-    (r"^(?i:HKEY_CURRENT_USER)(\\|$)", "HKCU${1}"),
-    (r"^(?i:HKEY_CLASSES_ROOT)(\\|$)", "HKCR${1}"),
+    *(
+        (rf"^(?i:{'|'.join(re.escape(long) for long, name in HIVES.items() if name == short)})(\\|$)", f"{short}${{1}}")
+        for short in dict.fromkeys(HIVES.values())
+    ),
     (r"^(HKLM\\(?i:SYSTEM))\\(?i:ControlSet\d\d\d)(\\|$)", "${1}\\CurrentControlSet${2}"),
 )
 _VOLUME = (
@@ -83,24 +88,13 @@ def registry_dword(value: pl.Expr) -> pl.Expr:
     return pl.when(fits).then(written)
 
 
-def digest(length: int, value: pl.Expr) -> pl.Expr:
-    """Return the hexadecimal digest of `length` digits among several that commas part."""
-    return value.str.extract(rf"(?:^|[^0-9A-Fa-f])([0-9A-Fa-f]{{{length}}})(?:[^0-9A-Fa-f]|$)").str.to_lowercase()
+def digest(length: int) -> Conversion:
+    """Return the conversion that takes the hexadecimal digest of `length` digits among several that commas part."""
 
+    def convert(value: pl.Expr) -> pl.Expr:
+        return value.str.extract(rf"(?:^|[^0-9A-Fa-f])([0-9A-Fa-f]{{{length}}})(?:[^0-9A-Fa-f]|$)").str.to_lowercase()
 
-def digest_md5(value: pl.Expr) -> pl.Expr:
-    """Return the MD5 digest among several."""
-    return digest(32, value)
-
-
-def digest_sha1(value: pl.Expr) -> pl.Expr:
-    """Return the SHA-1 digest among several."""
-    return digest(40, value)
-
-
-def digest_sha256(value: pl.Expr) -> pl.Expr:
-    """Return the SHA-256 digest among several."""
-    return digest(64, value)
+    return convert
 
 
 def attack_ids(value: pl.Expr) -> pl.Expr:

@@ -16,7 +16,7 @@ _NUMBER = r"^(DWORD|QWORD) \((?:0x)?([0-9A-Fa-f]{1,8})(?:-0x([0-9A-Fa-f]{8}))?\)
 # https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments
 _ARGUMENT = r'(?:[^\s"]|"[^"]*"?)+'
 _HIVE = r"^(HK[A-Z]+(?:_[A-Z]+)*|\\(?i:REGISTRY)\\[A-Za-z]+|MACHINE|USER)(?:\\|$)"
-_HIVES = {
+HIVES = {
     r"\REGISTRY\MACHINE": "HKLM",
     r"\REGISTRY\USER": "HKU",
     "MACHINE": "HKLM",
@@ -26,13 +26,14 @@ _HIVES = {
     "HKEY_CURRENT_USER": "HKCU",
     "HKEY_CLASSES_ROOT": "HKCR",
 }
+"""The usual names of the registry's hives, by their others."""
 _DWORD_DIGITS = 8
 
 
 def registry_hive(value: pl.Expr) -> pl.Expr:
     r"""Return the hive of a path of the registry, by its usual name: `HKLM` of `\REGISTRY\MACHINE\SOFTWARE`."""
     first = value.str.extract(_HIVE)
-    known = first.str.to_uppercase().replace_strict(_HIVES, default=None, return_dtype=pl.String)
+    known = first.str.to_uppercase().replace_strict(HIVES, default=None, return_dtype=pl.String)
     return pl.coalesce(known, first)
 
 

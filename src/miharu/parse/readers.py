@@ -19,7 +19,7 @@ from miharu.core.columns import RECORD_PAIRS
 from miharu.parse.cef import read_cef, read_leef
 from miharu.parse.json_columns import as_json_text
 from miharu.parse.pairs import marked_pairs, pairs_apart, read_pairs, spread
-from miharu.parse.splitting import Dialect, named_values, split, unquoted
+from miharu.parse.splitting import Dialect, named_values, split, unquoted, without_empty
 from miharu.parse.tails import groups
 from miharu.parse.xml_text import read_xml
 
@@ -120,16 +120,10 @@ def _with_groups(frame: pl.DataFrame, field: str, form: Form) -> pl.DataFrame:
     added: list[pl.Series] = []
     if "(?P<" in form.pattern:
         found = groups(frame.get_column(field).cast(pl.String), form.pattern)
-        added = [series for series in map(_without_empty, found) if series.null_count() < frame.height]
+        added = [series for series in map(without_empty, found) if series.null_count() < frame.height]
     if form.name:
         added.append(pl.Series(FORM, [form.name], dtype=pl.String).new_from_index(0, frame.height))
     return frame.with_columns(added)
-
-
-def _without_empty(series: pl.Series) -> pl.Series:
-    """Return a group's texts; one that matched nothing says nothing."""
-    empty = series == ""
-    return series.set(empty.fill_null(value=False), None) if empty.any() else series
 
 
 def read_keyvalue(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
@@ -155,7 +149,7 @@ def read_keyvalue(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
 
 def _said(columns: Sequence[pl.Series], prefix: str) -> list[pl.Series]:
     """Return columns whose keys have a prefix without the values that are empty, the others as they are."""
-    return [_without_empty(series) for series in columns] if prefix else list(columns)
+    return [without_empty(series) for series in columns] if prefix else list(columns)
 
 
 def _renamed(frame: pl.DataFrame, prefix: str) -> pl.DataFrame:
@@ -163,7 +157,7 @@ def _renamed(frame: pl.DataFrame, prefix: str) -> pl.DataFrame:
     own = frame.columns[: frame.columns.index(RECORD_PAIRS)]
     keys = [name for name in own if not name.startswith("record.") and name != "message"]
     return (
-        frame.with_columns(map(_without_empty, frame.select(keys)))
+        frame.with_columns(map(without_empty, frame.select(keys)))
         .rename({key: prefix + key for key in keys})
         .drop(RECORD_PAIRS)
     )
@@ -189,7 +183,7 @@ def read_columns(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
             continue
         left &= ~fits
         named = [series.alias(step.prefix + name) for series, name in zip(values.get_columns(), names, strict=True)]
-        filled = [_without_empty(series) for series in pl.DataFrame(named).filter(fits).get_columns()]
+        filled = [without_empty(series) for series in pl.DataFrame(named).filter(fits).get_columns()]
         frames += _added(frame.filter(fits), [series for series in filled if series.null_count() < len(series)])
     return [*frames, frame.filter(left)] if left.any() else frames
 

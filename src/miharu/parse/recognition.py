@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from miharu.catalog import TESTS, Condition, LogSource, Recognition, apply_test
+from miharu.catalog import TESTS, Condition, LogSource, Recognition, apply_test, text_of
 from miharu.parse.leading import PLACES, Leading, leading
 from miharu.parse.needed import needed
 
@@ -236,8 +236,4 @@ def _text_column(frame: pl.DataFrame, name: str) -> pl.Series:
     if name not in frame.columns:
         return pl.Series(name, [None], dtype=pl.String).new_from_index(0, frame.height)
     series = frame.get_column(name)
-    if series.dtype == pl.String:
-        return series
-    if isinstance(series.dtype, pl.List):
-        return series.cast(pl.List(pl.String)).list.join(" ")
-    return series.cast(pl.String, strict=False)
+    return series if series.dtype == pl.String else text_of(series)

@@ -61,12 +61,13 @@ def named_values(text: pl.Series, dialect: Dialect, names: list[str]) -> list[pl
     pieces = pieces_of(text, dialect)
     beyond = pieces.list.slice(len(names)).list.join(dialect.separator).alias("more")
     values = pieces.list.to_struct(fields=names).struct.unnest().get_columns()
-    said = [series for series in map(_without_empty, (*values, beyond)) if series.null_count() < len(series)]
-    bare = (_without_empty(unquoted(series, dialect)) for series in said)
+    said = [series for series in map(without_empty, (*values, beyond)) if series.null_count() < len(series)]
+    bare = (without_empty(unquoted(series, dialect)) for series in said)
     return [series for series in bare if series.null_count() < len(series)]
 
 
-def _without_empty(series: pl.Series) -> pl.Series:
+def without_empty(series: pl.Series) -> pl.Series:
+    """Return texts; one that is empty says nothing."""
     empty = (series == "").fill_null(value=False)
     return series.set(empty, None) if empty.any() else series
 

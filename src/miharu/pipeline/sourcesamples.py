@@ -82,10 +82,10 @@ def records_of(*samples: Sample) -> pl.DataFrame:
 def plain_events(batch: pl.DataFrame) -> Iterator[tuple[int, PlainEvent]]:
     """Yield the rows and events of a batch as content files write them: dates as text, leftovers as a mapping."""
     for row in batch.iter_rows(named=True):
-        yield row[RECORD_ROW], plain_event(row)
+        yield row[RECORD_ROW], _plain(row)
 
 
-def plain_event(row: Mapping[str, Any]) -> PlainEvent:
+def _plain(row: Mapping[str, Any]) -> PlainEvent:
     """Return one event of a batch as content files write it."""
     event: PlainEvent = {}
     for name, value in row.items():
