@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,12 +11,10 @@ import httpx
 import orjson
 import pytest
 
-from miharu.core.settings import Settings
-from miharu.pipeline import make_reader, read_paths
+from tests.journey.reading import events_of, write_files
 from tests.journey.serving import serving, until
 from tests.unit.sources.asl_writer import Message, asl_file
 
-ARRIVED = datetime(2025, 6, 15, 12, tzinfo=UTC)
 MOMENT = datetime(2025, 6, 14, 8, 15, 2, 500_000, tzinfo=UTC)
 INCIDENT = "A0000000-0000-4000-8000-000000000001"
 HEADER = (
@@ -149,18 +146,9 @@ STYLES = {
 
 def read(folder: Path, **files: str | bytes) -> list[dict[str, Any]]:
     """Return the events of files; a name's last `_` stands for the dot."""
-    paths = []
-    for name, content in files.items():
-        path = folder / ".".join(name.rsplit("_", 1))
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.utime(path, (ARRIVED.timestamp(), ARRIVED.timestamp()))
-        paths.append(path)
-    settings = Settings()
-    found: list[dict[str, Any]] = []
-    for batch in read_paths(paths, make_reader(settings), settings):
-        assert batch.rejects.is_empty()
-        found += [{k: v for k, v in one.items() if v is not None} for one in batch.events.iter_rows(named=True)]
-    return found
+    paths = write_files(folder, {".".join(name.rsplit("_", 1)): content for name, content in files.items()})
+    found = events_of(*paths)
+    return [event for path in paths for event in found[path]]
 
 
 def told(event: dict[str, Any], name: str) -> Any:

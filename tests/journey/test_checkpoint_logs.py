@@ -7,17 +7,13 @@ protocol as `IPP:`.
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from miharu.core.settings import Settings
-from miharu.pipeline import make_reader, read_paths
+from tests.journey.reading import events_of, write_files
 
-ARRIVED = datetime(2025, 6, 15, 12, tzinfo=UTC)
 FLOW = "Src:192.0.2.15 SPort:40112 Dst:203.0.113.80 DPort:{port} IPP:6 Rule:5 Interface:LAN"
 
 ACTIONS: dict[str, tuple[str, str]] = {
@@ -149,17 +145,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, A
         "edge.csv": table(),
         **{f"{name}.log": f"{line}\n" for name, line in GATEWAY.items()},
     }
-    found: dict[str, list[dict[str, Any]]] = {}
-    for name, text in files.items():
-        (folder / name).write_text(text)
-        os.utime(folder / name, (ARRIVED.timestamp(), ARRIVED.timestamp()))
-    settings = Settings()
-    for batch in read_paths([folder], make_reader(settings), settings):
-        assert batch.rejects.is_empty()
-        for event in batch.events.sort("log.offset").iter_rows(named=True):
-            name = Path(event["log.file.path"]).name
-            found.setdefault(name, []).append({key: value for key, value in event.items() if value is not None})
-    return found
+    return {path.name: events for path, events in events_of(*write_files(folder, files)).items()}
 
 
 def acted(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

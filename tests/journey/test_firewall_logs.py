@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from miharu.core.settings import Settings
-from miharu.pipeline import make_reader, read_paths
+from tests.journey.reading import events_of, write_files
 
 ARRIVED: Final = datetime(2025, 6, 15, tzinfo=UTC)
 
@@ -209,17 +206,8 @@ FLOW: Final = {
 def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
     """The events of each firewall's file."""
     folder = tmp_path_factory.mktemp("firewalls")
-    for name, (_, allowed, denied, _) in LINES.items():
-        path = folder / f"{name}.log"
-        path.write_text(f"{allowed}\n{denied}\n")
-        os.utime(path, (ARRIVED.timestamp(), ARRIVED.timestamp()))
-    settings = Settings()
-    found: dict[str, list[dict[str, Any]]] = {}
-    for batch in read_paths([folder], make_reader(settings), settings):
-        assert batch.rejects.is_empty()
-        for event in batch.events.iter_rows(named=True):
-            found.setdefault(Path(event["log.file.path"]).stem, []).append(event)
-    return found
+    files = {f"{name}.log": f"{allowed}\n{denied}\n" for name, (_, allowed, denied, _) in LINES.items()}
+    return {path.stem: events for path, events in events_of(*write_files(folder, files, ARRIVED)).items()}
 
 
 @pytest.mark.mission("S135")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from miharu.core.settings import Settings
-from miharu.pipeline import make_reader, read_paths
 from tests.journey.importing import Place
-
-ARRIVED = datetime(2025, 6, 15, 12, tzinfo=UTC)
+from tests.journey.reading import events_of, write_files
 
 SYSLOG = """\
 Jun 14 08:15:01 web1 systemd[1]: Started Daily apt download activities.
@@ -96,25 +92,14 @@ FILES: dict[str, tuple[str, set[str], str]] = {
 @pytest.fixture(scope="module")
 def var_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("var") / "log"
-    for name, (text, _, _) in FILES.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        os.utime(path, (ARRIVED.timestamp(), ARRIVED.timestamp()))
+    write_files(folder, {name: text for name, (text, _, _) in FILES.items()})
     return folder
 
 
 @pytest.fixture(scope="module")
 def read(var_log: Path) -> dict[str, list[dict[str, Any]]]:
     """The events of each file."""
-    settings = Settings()
-    found: dict[str, list[dict[str, Any]]] = {}
-    for batch in read_paths([var_log], make_reader(settings), settings):
-        assert batch.rejects.is_empty()
-        for event in batch.events.iter_rows(named=True):
-            name = str(Path(event["log.file.path"]).relative_to(var_log))
-            found.setdefault(name, []).append({key: value for key, value in event.items() if value is not None})
-    return found
+    return {str(path.relative_to(var_log)): events for path, events in events_of(var_log).items()}
 
 
 def the(events: list[dict[str, Any]], **wanted: object) -> dict[str, Any]:

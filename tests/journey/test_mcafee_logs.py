@@ -5,17 +5,13 @@ Where the mission says `my`, the name of a component stands: masvc, macmnsvc, Up
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from miharu.core.settings import Settings
-from miharu.pipeline import make_reader, read_paths
+from tests.journey.reading import events_of, write_files
 
-ARRIVED = datetime(2025, 6, 15, 12, tzinfo=UTC)
 ENS = "ProgramData/McAfee/Endpoint Security/Logs"
 AGENT = "ProgramData/McAfee/Agent/logs"
 SETUP = "Windows/Temp/McAfeeLogs"
@@ -126,19 +122,7 @@ EPO = {
 def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
     """The events of each file of a disk and of what the server sent."""
     disk = tmp_path_factory.mktemp("disk")
-    for name, text in (FILES | EPO).items():
-        path = disk / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        os.utime(path, (ARRIVED.timestamp(), ARRIVED.timestamp()))
-    settings = Settings()
-    found: dict[str, list[dict[str, Any]]] = {}
-    for batch in read_paths([disk], make_reader(settings), settings):
-        assert batch.rejects.is_empty()
-        for event in batch.events.sort("log.offset").iter_rows(named=True):
-            name = Path(event["log.file.path"]).name
-            found.setdefault(name, []).append({key: value for key, value in event.items() if value is not None})
-    return found
+    return {path.name: events for path, events in events_of(*write_files(disk, FILES | EPO)).items()}
 
 
 def told(event: dict[str, Any], *names: str) -> list[Any]:

@@ -5,17 +5,13 @@ The lines are made from the vendor's list of fields (https://knowledge.broadcom.
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from miharu.core.settings import Settings
-from miharu.pipeline import make_reader, read_paths
+from tests.journey.reading import events_of, write_files
 
-ARRIVED = datetime(2025, 6, 15, 12, tzinfo=UTC)
 SHA256 = "0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9"
 MD5 = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 
@@ -237,17 +233,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, A
         "dump": "".join(f"2025-06-14 08:20:00,Info,{line}\n" for line in LINES.values()),
         "status.csv": STATUS_TABLE,
     }
-    found: dict[str, list[dict[str, Any]]] = {}
-    for name, text in files.items():
-        (folder / name).write_text(text)
-        os.utime(folder / name, (ARRIVED.timestamp(), ARRIVED.timestamp()))
-    settings = Settings()
-    for batch in read_paths([folder], make_reader(settings), settings):
-        assert batch.rejects.is_empty()
-        for event in batch.events.sort("log.offset").iter_rows(named=True):
-            name = Path(event["log.file.path"]).name
-            found.setdefault(name, []).append({key: value for key, value in event.items() if value is not None})
-    return found
+    return {path.name: events for path, events in events_of(*write_files(folder, files)).items()}
 
 
 @pytest.mark.mission("S117")
