@@ -22,6 +22,8 @@ def evaluate(series: pl.Series, expressions: Sequence[pl.Expr]) -> list[pl.Serie
     if not repeats(series):
         return series.to_frame().select(expressions).get_columns()
     keys = series.unique()
+    if len(keys) * 2 > len(series):  # only its first values repeat
+        return series.to_frame().select(expressions).get_columns()
     made = keys.to_frame().select(expressions)
     table = pl.DataFrame([keys.alias(_VALUE)]).with_row_index(_AT)
     joined = series.alias(_VALUE).to_frame().join(table, on=_VALUE, how="left", nulls_equal=True, maintain_order="left")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from itertools import chain
 from types import NoneType
 from typing import Any, Final
@@ -25,10 +26,32 @@ REST: Final = "json.rest"
 """Column of JSON text for the keys beyond `MAX_NAMES`."""
 
 
-def column_series(name: str, column: Column) -> pl.Series | None:
-    """Return a column as a series of one type, None if it has no value at all."""
-    if name.startswith("record."):
-        name = f"json.{name}"
+def all_series(names: Sequence[str], columns: Sequence[Column]) -> list[pl.Series]:
+    """Return the columns of a shape as series of one type each; a column that has no value at all gives none."""
+    names = [f"json.{name}" if name.startswith("record.") else name for name in names]
+    texts = _texts(columns)
+    made = [
+        texts[at].alias(name) if at in texts else _series(name, column)
+        for at, (name, column) in enumerate(zip(names, columns, strict=True))
+    ]
+    return [series for series in made if series is not None]
+
+
+def _texts(columns: Sequence[Column]) -> dict[int, pl.Series]:
+    """Return the columns of text by their place, made by one call and cut apart: calls cost more than texts do.
+
+    None are returned where something in one of them is no text: each is looked at by itself then.
+    """
+    places = [at for at, column in enumerate(columns) if isinstance(column[0], str) and isinstance(column[-1], str)]
+    try:
+        joined = pl.Series(list(chain.from_iterable(columns[at] for at in places)), dtype=pl.String)
+    except TypeError:
+        return {}
+    height = len(columns[0]) if columns else 0
+    return {at: joined.slice(place * height, height) for place, at in enumerate(places)}
+
+
+def _series(name: str, column: Column) -> pl.Series | None:
     if isinstance(column[0], str):
         try:
             return pl.Series(name, column, dtype=pl.String)

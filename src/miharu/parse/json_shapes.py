@@ -36,7 +36,7 @@ from miharu.core.columns import (
     REJECT_SCHEMA,
     empty_rejects,
 )
-from miharu.parse.json_columns import agree, as_json_text, bound_width, column_series
+from miharu.parse.json_columns import agree, all_series, as_json_text, bound_width
 from miharu.parse.json_merging import Column, Shape, merged
 
 SLICE_ROWS: Final = 8192
@@ -177,11 +177,7 @@ def _leaves(shape: Shape) -> Iterator[Shape]:
 
 
 def _frame(shape: Shape, part: pl.DataFrame) -> pl.DataFrame:
-    series: dict[str, pl.Series] = {}
-    for name, column in zip(shape.names, shape.columns, strict=True):
-        made = column_series(name, column)
-        if made is not None:
-            series[made.name] = made
+    series = {made.name: made for made in all_series(shape.names, shape.columns)}
     base = part if shape.in_order and len(shape.rows) == len(part) else part[shape.rows]
     return base.hstack(list(series.values()))
 
