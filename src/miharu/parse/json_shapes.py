@@ -39,7 +39,7 @@ from miharu.core.columns import (
 from miharu.parse.json_columns import agree, all_series, as_json_text, bound_width
 from miharu.parse.json_merging import Column, Shape, merged
 
-SLICE_ROWS: Final = 8192
+SLICE_ROWS: Final = 4096
 """Records decoded before their columns are built: enough to share shapes, few enough to stay in cache."""
 
 MAX_DEPTH: Final = 16

@@ -19,7 +19,7 @@ from miharu.pipeline.collecting import rare_collections
 from miharu.pipeline.gathering import Span, Work, gather
 from miharu.pipeline.landing import Landed, Landing, Runway, Step
 from miharu.pipeline.locking import one_at_a_time
-from miharu.pipeline.reading import ReadBatch, Reader, rows_per_path
+from miharu.pipeline.reading import ReadBatch, Reader
 from miharu.pipeline.replay import replays
 from miharu.pipeline.report import ImportReport, Progress, Silent
 from miharu.pipeline.survey import Seen, Surveyed, look, plan
@@ -121,9 +121,9 @@ class Importer:
     def _landed(self, landed: Landed, size: int) -> None:
         self._report.alerts += landed.alerts
         self._report.findings += landed.findings
-        for path, added in rows_per_path(landed.events).items():
+        for path, added in landed.events.items():
             self._added[path] = self._added.get(path, 0) + added
-        self._progress.advanced(size, landed.events.height)
+        self._progress.advanced(size, sum(landed.events.values()))
 
     def _finish(self, surveyed: Sequence[Surveyed], seconds: float) -> ImportReport:
         stored = self._lake.state.counts({(each.file_key, each.seen.scan.size) for each in surveyed})

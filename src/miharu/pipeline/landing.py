@@ -8,7 +8,7 @@ unchanged, and the store takes of its rows what it does not have.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ import polars as pl
 from miharu.core.columns import EVENT_ID, RECORD_ROW
 from miharu.pipeline.alerting import write_alerts
 from miharu.pipeline.overlays import Overlays, events_in, visible
-from miharu.pipeline.reading import ReadBatch
+from miharu.pipeline.reading import ReadBatch, rows_per_path
 from miharu.pipeline.wiring import Lake
 from miharu.respond import Session, Target, sessions
 from miharu.store import Transaction
@@ -35,9 +35,9 @@ Judge: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame]
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A batch that is stored: its events (without those known before), findings, and the alerts it opened."""
+    """A batch that is stored: its events by path (without those known before), findings, and the alerts it opened."""
 
-    events: pl.DataFrame
+    events: Mapping[str, int]
     findings: int
     alerts: int
 
@@ -61,11 +61,14 @@ class Landing:
 
 @dataclass(frozen=True, slots=True)
 class _Flight:
-    landing: Landing
+    """What is left to do for a batch that was handed to the store; its frames are not held any longer than there."""
+
     inserts: Sequence[Future[None]]
     found: Sequence[Session]
-    events: pl.DataFrame
+    events: Mapping[str, int]
     findings: int
+    finish: Callable[[Transaction], None]
+    landed: Callable[[Landed], None]
 
 
 class Runway:
@@ -93,7 +96,9 @@ class Runway:
             store.insert_later("rejects", landing.read.rejects.drop(RECORD_ROW), token, again=again),
         ]
         found = sessions(visible(findings), self._gap)
-        self._flights.append(_Flight(landing, inserts, found, events, findings.height))
+        self._flights.append(
+            _Flight(inserts, found, rows_per_path(events), findings.height, landing.finish, landing.landed)
+        )
         while len(self._flights) > _IN_FLIGHT:
             self._settle()
 
@@ -137,6 +142,6 @@ class Runway:
         self._step("stored")
         with self._lake.state.transaction() as transaction:
             opened = write_alerts(transaction, flight.found, self._gap, self._targets)
-            flight.landing.finish(transaction)
+            flight.finish(transaction)
         self._step("committed")
-        flight.landing.landed(Landed(flight.events, flight.findings, opened))
+        flight.landed(Landed(flight.events, flight.findings, opened))

@@ -186,7 +186,7 @@ class _Following:
             counters = self._pulse.counters
             counters["batches"] += 1
             counters["records"] += records
-            counters["events"] += outcome.events.height
+            counters["events"] += sum(outcome.events.values())
             counters["rejects"] += rejects
             counters["findings"] += outcome.findings
             counters["alerts"] += outcome.alerts

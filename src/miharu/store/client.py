@@ -129,15 +129,15 @@ class Store:
             self._inserting = self._take()
         link = self._inserting
         known = self._known_columns(table)
-        shipment = framing.pack(table, frame, token, known, link.partition)
-        header = {"op": "insert", "table": table, "slices": shipment.slices, "add": shipment.add}
-        try:
-            _exchange(link, header, shipment.body)
-        except StoreLostError:
-            self._inserting = None
-            self._drop_idle()
-            raise
-        known.update(shipment.add)
+        for shipment in framing.pack(table, frame, token, known, link.partition):
+            header = {"op": "insert", "table": table, "token": shipment.token, "add": shipment.add}
+            try:
+                _exchange(link, header, shipment.body)
+            except StoreLostError:
+                self._inserting = None
+                self._drop_idle()
+                raise
+            known.update(shipment.add)
 
     def _known_columns(self, table: str) -> set[str]:
         if table not in self._known:

@@ -1,6 +1,6 @@
 """Polars frames ↔ Arrow streams, with the types and partitions the store needs.
 
-Out: columns the store can hold, rows sorted by partition, one slice for each partition. In: bytes become text where
+Out: columns the store can hold, a stream for the rows of each partition. In: bytes become text where
 they are UTF-8; the columns of received bytes stay bytes.
 """
 
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -24,7 +25,6 @@ from miharu.store.tables import TEXT, TIME, WORD
 RAW_COLUMNS: Final = frozenset((EVENT_ORIGINAL, "reject.raw"))
 
 _OLDEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_PARTITION: Final = "store.partition"
 _MANY_DISTINCT: Final = 1000
 _LONG_NAMES: Final = (
     "command_line", "entity_id", "guid", "script_block_text", "hash", "url.full", "url.original", "url.query", "body",
@@ -32,28 +32,24 @@ _LONG_NAMES: Final = (
 )  # fmt: skip
 """Parts of names whose values are mostly different: a dictionary of them costs more than it saves."""
 
-Slice = tuple[str, int, int]
-
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """Rows ready to send: an Arrow stream, its slices as (token, first row, rows), and types of new columns."""
+    """Rows of one partition ready to send: an Arrow stream, their token, and types of columns that are new."""
 
     body: list[memoryview]
-    slices: list[Slice]
+    token: str
     add: dict[str, str]
 
 
-def pack(table: str, frame: pl.DataFrame, token: str, known: Collection[str], partition: str) -> Shipment:
-    """Cut a frame by partition and write it as one Arrow stream. Raises StoreError for types no column can have."""
-    ready = _storable(frame)
-    ready, parts = _partitioned(table, ready, partition)
-    slices, begin = [], 0
-    for name, rows in parts:
-        slices.append((f"{token}:{name}", begin, rows))
-        begin += rows
-    add = {name: _column_type(ready[name]) for name in ready.columns if name not in known}
-    return Shipment(stream(ready), slices, add)
+def pack(table: str, frame: pl.DataFrame, token: str, known: Collection[str], partition: str) -> Iterator[Shipment]:
+    """Cut a frame by partition and write each part as an Arrow stream, when it is asked for.
+
+    `known` are the columns the table has by then. Raises StoreError for types no column can have.
+    """
+    for name, rows in _partitions(table, _storable(frame), partition):
+        add = {column.name: _column_type(column) for column in rows.get_columns() if column.name not in known}
+        yield Shipment(stream(rows), f"{token}:{name}", add)
 
 
 def stream(frame: pl.DataFrame) -> list[memoryview]:
@@ -169,10 +165,11 @@ def _column_type(column: pl.Series) -> str:
     return f"Nullable({names[type(kind)]})"
 
 
-def _partitioned(table: str, frame: pl.DataFrame, partition: str) -> tuple[pl.DataFrame, list[tuple[int, int]]]:
-    """Return rows sorted by partition, and (partition, rows) in that order; equal input gives equal output."""
+def _partitions(table: str, frame: pl.DataFrame, partition: str) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Yield the partitions and their rows, each with the columns it fills; equal input gives equal output."""
     if table == "rejects" or frame.is_empty():
-        return frame, [(0, frame.height)]
+        yield 0, frame
+        return
     time = pl.col(TIMESTAMP)
     if table == "findings":
         year = time.dt.year()
@@ -183,9 +180,12 @@ def _partitioned(table: str, frame: pl.DataFrame, partition: str) -> tuple[pl.Da
         if partition == "day":
             number = number * 100 + time.dt.day().cast(pl.Int32)
         key = pl.when(odd).then(0).otherwise(number)
-    keys = frame.select(key.cast(pl.Int32).alias(_PARTITION)).to_series()
-    if keys.n_unique() == 1:
-        return frame, [(keys[0], frame.height)]
-    ordered = frame.with_columns(keys).sort(_PARTITION, maintain_order=True)
-    counts = ordered.group_by(_PARTITION, maintain_order=True).len().rows()
-    return ordered.drop(_PARTITION), counts
+    keys = frame.select(key.cast(pl.Int32)).to_series().to_numpy()
+    order = np.argsort(keys, kind="stable")
+    names, counts = np.unique(keys, return_counts=True)
+    if len(names) == 1:
+        yield int(names[0]), frame
+        return
+    for name, end, count in zip(names.tolist(), np.cumsum(counts).tolist(), counts.tolist(), strict=True):
+        rows = frame[order[end - count : end]]
+        yield name, rows.select(column.name for column in rows.get_columns() if column.null_count() < count)

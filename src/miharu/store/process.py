@@ -139,22 +139,19 @@ class Conversation:
         return {}, result.bytes()
 
     def _insert(self, header: dict[str, Any], body: wire.Body) -> tuple[dict[str, Any], bytes]:
-        """Insert slices of one table, each with the token of its partition."""
+        """Insert the rows of one partition of a table."""
         connection = self._connection()
         name = tables.TABLES[tables.TABLES.index(header["table"])]
         if header["add"]:
             self._engine.add_columns(connection, name, header["add"])
-        rows = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
-        columns = ", ".join(tables.quote(column) for column in rows.column_names)
-        for token, begin, length in header["slices"]:
-            piece = rows.slice(begin, length)
-            settings = {**_INSERT_SETTINGS, "insert_deduplication_token": _text(token)}
-            connection.query(
-                f"INSERT INTO {name} ({columns}) SELECT {columns} FROM Python(piece) "  # noqa: S608 - quoted names
-                f"SETTINGS {_assignments(settings)}"
-            )
-            del piece
-        return {"rows": rows.num_rows}, b""
+        given = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
+        columns = ", ".join(tables.quote(column) for column in given.column_names)
+        settings = {**_INSERT_SETTINGS, "insert_deduplication_token": _text(header["token"])}
+        connection.query(
+            f"INSERT INTO {name} ({columns}) SELECT * FROM Python(given) "  # noqa: S608 - quoted names
+            f"SETTINGS {_assignments(settings)}"
+        )
+        return {"rows": given.num_rows}, b""
 
     def _readonly(self, header: dict[str, Any], _body: wire.Body) -> tuple[dict[str, Any], bytes]:
         """Run a user's SELECT on a connection of its own that can do nothing else."""

@@ -73,10 +73,13 @@ def test_death_between_store_and_answer_neither_doubles_nor_loses(settings, make
     frame = make_events(days(600))
     with open_store(settings, grace=5) as store:
         link = greet(Places(settings.data))
-        shipment = framing.pack("events", frame, "t", tables.EVENT_COLUMNS, link.partition)
-        header = {"op": "insert", "table": "events", "slices": shipment.slices, "add": shipment.add}
-        wire.send(link.socket, header, shipment.body)
-        while count(store) < 600:  # stored, and its answer lies unread
+        shipments = list(framing.pack("events", frame, "t", tables.EVENT_COLUMNS, link.partition))
+        for shipment in shipments:
+            header = {"op": "insert", "table": "events", "token": shipment.token, "add": shipment.add}
+            wire.send(link.socket, header, shipment.body)
+            if shipment is not shipments[-1]:
+                wire.receive(link.socket)
+        while count(store) < 600:  # stored, and its last answer lies unread
             time.sleep(0.01)
         kill(link.pid)
         link.socket.close()
