@@ -35,7 +35,7 @@ _LONG_NAMES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """Rows of one partition ready to send: an Arrow stream, their token, and types of columns that are new."""
+    """Rows of one partition ready to send: an Arrow stream, their token, and types of columns the table lacks."""
 
     body: list[memoryview]
     token: str
@@ -45,11 +45,14 @@ class Shipment:
 def pack(table: str, frame: pl.DataFrame, token: str, known: Collection[str], partition: str) -> Iterator[Shipment]:
     """Cut a frame by partition and write each part as an Arrow stream, when it is asked for.
 
-    `known` are the columns the table has by then. Raises StoreError for types no column can have.
+    The first part adds the columns of all that are not `known`: to add some costs as much as to store thousands of
+    rows. Raises StoreError for types no column can have.
     """
-    for name, rows in _partitions(table, _storable(frame), partition):
-        add = {column.name: _column_type(column) for column in rows.get_columns() if column.name not in known}
+    ready = _storable(frame)
+    add = {column.name: _column_type(column) for column in ready.get_columns() if column.name not in known}
+    for name, rows in _partitions(table, ready, partition):
         yield Shipment(stream(rows), f"{token}:{name}", add)
+        add = {}
 
 
 def stream(frame: pl.DataFrame) -> list[memoryview]:
