@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from typing import Final
 
@@ -91,7 +92,7 @@ class Planner:
         self._source = source
         self._catalog = catalog
         self._lookups = lookups
-        self._converted: dict[str, pl.DataType] = {}
+        self._values: dict[tuple[FieldMapping, str, pl.DataType], pl.Expr] = {}
         self._apart = _often_converted(source)
         self._implied = [
             FieldMapping(name, (target,) if isinstance(target, str) else target)
@@ -206,6 +207,14 @@ class Planner:
         ]
 
     def _value(self, mapping: FieldMapping, target: str, schema: Schema) -> pl.Expr:
+        """Return what a mapping makes of its field; the same for every frame where the field has this type."""
+        key = mapping, target, schema[mapping.field]
+        known = self._values.get(key)
+        if known is None:
+            known = self._values[key] = self._new_value(mapping, target, schema)
+        return known
+
+    def _new_value(self, mapping: FieldMapping, target: str, schema: Schema) -> pl.Expr:
         field = self._definition(target)
         if mapping.table:
             return self._words(mapping, target, schema)
@@ -217,7 +226,7 @@ class Planner:
             if apart
             else CONVERSIONS[mapping.convert](_text(mapping.field, schema, mapping.convert))
         )
-        return fit(value, self._dtype_of(mapping.convert), field)
+        return fit(value, _dtype_of(mapping.convert), field)
 
     def _words(self, mapping: FieldMapping, target: str, schema: Schema, flag: str = "") -> pl.Expr:
         """Return what a table says of a field's values, of those alone where the column `flag` holds."""
@@ -237,12 +246,6 @@ class Planner:
             for field, mappings in self._apart.items()
             if field in schema
         }
-
-    def _dtype_of(self, conversion: str) -> pl.DataType:
-        if conversion not in self._converted:
-            made = pl.DataFrame({"v": [None]}, schema={"v": pl.String}).select(CONVERSIONS[conversion](pl.col("v")))
-            self._converted[conversion] = made.dtypes[0]
-        return self._converted[conversion]
 
     def _definition(self, name: str) -> FieldDefinition:
         field = self._catalog.get(name)
@@ -282,6 +285,11 @@ class Planner:
             if "" not in one.targets:
                 found.append(one)
         return found
+
+
+@cache
+def _dtype_of(conversion: str) -> pl.DataType:
+    return pl.DataFrame(schema={"v": pl.String}).select(CONVERSIONS[conversion](pl.col("v"))).dtypes[0]
 
 
 def _often_converted(source: LogSource) -> dict[str, dict[str, FieldMapping]]:
