@@ -24,12 +24,11 @@ _MIX_B = np.uint64(0x94D049BB133111EB)
 
 def hash_parts(*parts: str | bytes) -> str:
     """Return the 128-bit hash of parts, kept apart by their lengths, as 32 hexadecimal digits."""
-    digest = xxhash.xxh3_128()
+    pieces: list[bytes] = []
     for part in parts:
         data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(8, "little"))
-        digest.update(data)
-    return digest.hexdigest()
+        pieces += (len(data).to_bytes(8, "little"), data)
+    return xxhash.xxh3_128_hexdigest(b"".join(pieces))
 
 
 def hash_column(values: Iterable[str]) -> pl.Series:

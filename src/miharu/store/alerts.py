@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, and_, func, or_, select, text, tuple_
@@ -19,6 +20,7 @@ from miharu.store.upserts import upsert
 RuleEntity = tuple[str, str]
 
 _NAMES: Final = tuple(field.name for field in fields(Alert))
+_VALUES: Final = attrgetter(*_NAMES)
 _COLUMNS: Final = tuple(ALERTS.c[name] for name in _NAMES)
 _CHANGING: Final = (*(name for name in _NAMES if name != "id"), "updated", "revision")
 _KEYS_AT_ONCE: Final = 300
@@ -39,7 +41,11 @@ class AlertFilter:
 
 def upsert_alerts(connection: Connection, alerts: Iterable[Alert], now: datetime) -> None:
     """Write alerts; one whose id is there is replaced, save when it was made. Each gets the next revision."""
-    rows: list[dict[str, Any]] = [{**asdict(alert), "created": now, "updated": now} for alert in alerts]
+    rows: list[dict[str, Any]] = [
+        # Not `asdict`, which copies every value deeply.
+        {**dict(zip(_NAMES, _VALUES(alert), strict=True)), "created": now, "updated": now}
+        for alert in alerts
+    ]
     if not rows:
         return
     if connection.dialect.name == "postgresql":
