@@ -13,14 +13,17 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from miharu.normalise.addresses import INSIDE, IPV4
+from miharu.normalise.sha1 import digests
 
 _ENDS: Final = ("source.ip", "destination.ip")
 _PORTS: Final = ("source.port", "destination.port")
 _NUMBER: Final = "network.iana_number"
 
 _Network: TypeAlias = IPv4Network | IPv6Network
+_Numbers: TypeAlias = npt.NDArray[np.uint32]
 _Integers: TypeAlias = npt.NDArray[np.int64]
 _Booleans: TypeAlias = npt.NDArray[np.bool_]
 
@@ -49,8 +52,22 @@ _ICMP6_ANSWERS: Final[Mapping[int, int]] = {
     144: 145,
     145: 144,
 }
-_VERSION: Final = "1:"
-_SEED: Final = b"\0\0"
+_VERSION: Final = b"1:"
+_SEED: Final = 2
+"""Bytes of the seed before what is hashed; it is 0."""
+_OCTETS: Final = 4
+_DIGITS: Final = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", dtype=np.uint8)
+# Two digits of base64 for each 12 bits: RFC 4648 section 4 by a table.
+_PAIRS: Final = np.stack([np.repeat(_DIGITS, 64), np.tile(_DIGITS, 64)], axis=1).view(np.uint16).ravel()
+
+
+def flow_fields(batch: pl.DataFrame) -> list[pl.Series]:
+    """Return `network.direction` and `network.community_id`, nothing if the batch has no flows."""
+    if not set(_ENDS) <= set(batch.columns):
+        return []
+    ends = [_Addresses(batch.get_column(name)) for name in _ENDS]
+    ids = _community_ids(batch, ends)
+    return [_direction(*ends).alias("network.direction"), *([] if ids is None else [ids])]
 
 
 def direction(source: pl.Series, destination: pl.Series) -> pl.Series:
@@ -59,20 +76,7 @@ def direction(source: pl.Series, destination: pl.Series) -> pl.Series:
     internal: both inside (private, loopback, link-local); external: both public; outbound and inbound between.
     Broadcast and multicast count as inside where they are the destination.
     """
-    inside = _Addresses(source).inside(INSIDE)
-    near = _Addresses(destination).inside((*INSIDE, *_NEAR))
-    ends = pl.DataFrame([inside.alias("from"), near.alias("to")])
-    here, there = pl.col("from"), pl.col("to")
-    return ends.select(
-        pl.when(here & there)
-        .then(pl.lit("internal"))
-        .when(here & ~there)
-        .then(pl.lit("outbound"))
-        .when(~here & there)
-        .then(pl.lit("inbound"))
-        .when(~here & ~there)
-        .then(pl.lit("external"))
-    ).to_series()
+    return _direction(_Addresses(source), _Addresses(destination))
 
 
 def community_ids(batch: pl.DataFrame) -> pl.Series | None:
@@ -81,22 +85,9 @@ def community_ids(batch: pl.DataFrame) -> pl.Series | None:
     For ICMP the ports are the message's type and code. None if the batch has no flows.
     https://github.com/corelight/community-id-spec
     """
-    if not {*_ENDS, _NUMBER} <= set(batch.columns):
+    if not set(_ENDS) <= set(batch.columns):
         return None
-    parts = batch.select(
-        *(pl.col(name) for name in (*_ENDS, _NUMBER)),
-        *(pl.col(name) if name in batch.columns else pl.lit(None, dtype=pl.Int64).alias(name) for name in _PORTS),
-    )
-    ported = pl.col(_NUMBER).is_in([*_WITH_PORTS, _ICMP, _ICMP6])
-    ports = [pl.when(ported).then(pl.col(name)).alias(name) for name in _PORTS]
-    has_ports = pl.all_horizontal(pl.col(name).is_between(0, 65_535) for name in _PORTS)
-    whole = pl.all_horizontal(pl.col(name).is_not_null() for name in (*_ENDS, _NUMBER)) & (~ported | has_ports)
-    parts = parts.with_columns(ports)
-    rows = parts.select(whole).to_series().arg_true()
-    if rows.is_empty():
-        return None
-    ids = pl.Series("network.community_id", [None], dtype=pl.String).new_from_index(0, parts.height)
-    return ids.scatter(rows, _ids(parts[rows]))
+    return _community_ids(batch, [_Addresses(batch.get_column(name)) for name in _ENDS])
 
 
 class _Addresses:
@@ -105,17 +96,21 @@ class _Addresses:
     def __init__(self, texts: pl.Series) -> None:
         self._texts = texts
         four = texts.str.contains(IPV4).fill_null(value=False)
-        self.four: npt.NDArray[np.bool_] = four.to_numpy()
-        parts = texts.filter(four).str.split_exact(".", 3).struct.unnest()
-        numbers = np.zeros(len(texts), dtype=np.uint32)
-        whole = sum((pl.col(name).cast(pl.UInt32) * 256 ** (3 - place) for place, name in enumerate(parts.columns)))
-        numbers[self.four] = parts.select(whole).to_series().to_numpy() if parts.height else 0
-        self.numbers = numbers
+        self.four: _Booleans = four.to_numpy()
+        self.numbers = np.zeros(len(texts), dtype=np.uint32)
+        if four.any():
+            self.numbers[self.four] = _four_numbers(texts if four.all() else texts.filter(four))
 
     def others(self) -> dict[str, IPv4Address | IPv6Address | None]:
         """Return what each distinct other text is."""
         texts = self._texts.filter(~self.four).drop_nulls().unique().to_list()
         return {text: _address(text) for text in texts}
+
+    def packed(self, rows: _Integers) -> list[bytes]:
+        """Return the bytes of the addresses of these rows, none for what is no address."""
+        texts = self._texts.gather(rows).to_list()
+        known = {text: _address(text) for text in set(texts) if text is not None}
+        return [b"" if (one := known.get(text)) is None else one.packed for text in texts]
 
     def inside(self, networks: Sequence[_Network]) -> pl.Series:
         """Return which addresses lie in one of `networks`; null for what is none."""
@@ -123,7 +118,10 @@ class _Addresses:
         for network in networks:
             if network.version == 4:  # noqa: PLR2004 - of the protocol
                 held |= (self.numbers & int(network.netmask)) == int(network.network_address)
-        known = pl.Series(held).set(~pl.Series(self.four), None)
+        known = pl.Series(held)
+        if self.four.all():
+            return known
+        known = known.set(~pl.Series(self.four), None)
         others = self.others()
         if not others:
             return known
@@ -141,25 +139,105 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
-def _ids(flows: pl.DataFrame) -> pl.Series:
-    """Return the ids of flows."""
-    ends = [_Addresses(flows.get_column(name)) for name in _ENDS]
-    numbers = flows.get_column(_NUMBER).cast(pl.Int64, strict=False).fill_null(-1).to_numpy()
-    ports = [flows.get_column(name).fill_null(-1).cast(pl.Int64).to_numpy() for name in _PORTS]
+def _four_numbers(texts: pl.Series) -> _Numbers:
+    """Return the numbers of addresses of IPv4 as they are written: of each octet up to three digits before its end."""
+    array = texts.to_arrow()
+    _, offsets, data = (buffer and np.frombuffer(buffer, dtype=np.uint8) for buffer in array.buffers())
+    bounds = offsets.view(np.int64)[array.offset : array.offset + len(texts) + 1]
+    letters = data[bounds[0] : bounds[-1]]
+    dots = np.flatnonzero(letters == ord(".")).reshape(-1, _OCTETS - 1)
+    starts, stops = bounds[:-1] - bounds[0], bounds[1:] - bounds[0]
+    digits = letters - np.uint8(ord("0"))
+    numbers: _Numbers = np.zeros(len(texts), dtype=np.uint32)
+    for place in range(_OCTETS):
+        before = starts - 1 if not place else dots[:, place - 1]
+        end = stops if place == _OCTETS - 1 else dots[:, place]
+        length = end - before - 1
+        octet = digits[end - 1].astype(np.uint32)
+        octet += digits[end - 2] * (length > 1) * np.uint32(10)
+        octet += digits[end - 3] * (length > 2) * np.uint32(100)  # noqa: PLR2004 - the third digit
+        numbers = (numbers << np.uint32(8)) | octet
+    return numbers
+
+
+def _direction(source: _Addresses, destination: _Addresses) -> pl.Series:
+    ends = pl.DataFrame(
+        [source.inside(INSIDE).alias("from"), destination.inside((*INSIDE, *_NEAR)).alias("to")],
+    )
+    here, there = pl.col("from"), pl.col("to")
+    return ends.select(
+        pl.when(here & there)
+        .then(pl.lit("internal"))
+        .when(here & ~there)
+        .then(pl.lit("outbound"))
+        .when(~here & there)
+        .then(pl.lit("inbound"))
+        .when(~here & ~there)
+        .then(pl.lit("external"))
+    ).to_series()
+
+
+def _community_ids(batch: pl.DataFrame, ends: Sequence[_Addresses]) -> pl.Series | None:
+    if _NUMBER not in batch.columns:
+        return None
+    parts = batch.select(
+        *(pl.col(name) for name in (*_ENDS, _NUMBER)),
+        *(pl.col(name) if name in batch.columns else pl.lit(None, dtype=pl.Int64).alias(name) for name in _PORTS),
+    )
+    ported = pl.col(_NUMBER).is_in([*_WITH_PORTS, _ICMP, _ICMP6])
+    has_ports = pl.all_horizontal(pl.col(name).is_between(0, 65_535) for name in _PORTS)
+    whole = pl.all_horizontal(pl.col(name).is_not_null() for name in (*_ENDS, _NUMBER)) & (~ported | has_ports)
+    told = parts.select(
+        whole.alias("whole"),
+        pl.col(_NUMBER).cast(pl.Int64, strict=False).fill_null(-1),
+        *(pl.when(ported).then(pl.col(name)).fill_null(-1).cast(pl.Int64).alias(name) for name in _PORTS),
+    )
+    rows = np.flatnonzero(told.get_column("whole").fill_null(value=False).to_numpy())
+    if not len(rows):
+        return None
+    number, *ports = (told.get_column(name).to_numpy()[rows] for name in (_NUMBER, *_PORTS))
+    made = _ids(rows, ends, number, ports).alias("network.community_id")
+    if len(rows) == batch.height:
+        return made
+    return pl.Series(made.name, [None], dtype=pl.String).new_from_index(0, batch.height).scatter(rows, made)
+
+
+def _ids(rows: _Integers, ends: Sequence[_Addresses], numbers: _Integers, ports: Sequence[_Integers]) -> pl.Series:
+    """Return the ids of the flows in `rows`; `numbers` and `ports` are those of these rows."""
     first, second, one_way = _icmp(numbers, ports[0], ports[1])
-    digests = np.full(flows.height, None, dtype=object)
-    four = ends[0].four & ends[1].four & (numbers >= 0) & (numbers < 256)  # noqa: PLR2004 - one byte
-    packed = _packed_four([end.numbers for end in ends], numbers, (first, second), one_way)
-    for size, chosen in ((len(_SEED) + 10, four & (first < 0)), (packed.shape[1], four & (first >= 0))):
-        data = packed[chosen][:, :size].tobytes()
-        digests[chosen] = [
-            sha1(data[at : at + size], usedforsecurity=False).digest() for at in range(0, len(data), size)
-        ]
+    found = np.zeros((len(rows), 5), dtype=np.uint32)
+    four = ends[0].four[rows] & ends[1].four[rows] & (numbers >= 0) & (numbers < 256)  # noqa: PLR2004 - one byte
+    packed = _packed_four([end.numbers[rows] for end in ends], numbers, (first, second), one_way)
+    for size, chosen in ((_SEED + 10, four & (first < 0)), (packed.shape[1], four & (first >= 0))):
+        found[chosen] = digests(packed if chosen.all() and size == packed.shape[1] else packed[chosen][:, :size])
     rest = np.flatnonzero(~four)
-    if len(rest):
-        digests[rest] = _other_digests(flows[rest], ends, numbers[rest], (first[rest], second[rest]), one_way[rest])
-    encoded = pl.Series(digests.tolist(), dtype=pl.Binary).bin.encode("base64")
-    return pl.select(pl.when(encoded.is_not_null()).then(pl.concat_str(pl.lit(_VERSION), encoded))).to_series()
+    if not len(rest):
+        return _written(found)
+    others = _other_digests(
+        [end.packed(rows[rest]) for end in ends], numbers[rest], (first[rest], second[rest]), one_way[rest]
+    )
+    known = np.array([digest is not None for digest in others])
+    told = b"".join(digest for digest in others if digest is not None)
+    found[rest[known]] = np.frombuffer(told, dtype=">u4").reshape(-1, found.shape[1])
+    return _written(found).set(pl.Series(~four).scatter(rest[known], False), None)
+
+
+def _written(words: _Numbers) -> pl.Series:
+    """Return digests in base64 behind the version: 160 bits are 13 pairs of digits and one with padding."""
+    bits = words.astype(np.uint64)
+    text = np.empty((len(words), 15), dtype=np.uint16)
+    text[:, 0] = np.frombuffer(_VERSION, dtype=np.uint16)[0]
+    for pair in range(14):
+        word, past = divmod(pair * 12, 32)
+        both = bits[:, word] << np.uint64(32)
+        if word + 1 < words.shape[1]:
+            both |= bits[:, word + 1]
+        text[:, 1 + pair] = _PAIRS[((both >> np.uint64(52 - past)) & np.uint64(0xFFF)).astype(np.intp)]
+    letters = text.view(np.uint8)
+    letters[:, -1] = ord("=")
+    bounds = np.arange(len(words) + 1, dtype=np.int64) * letters.shape[1]
+    array = pa.LargeStringArray.from_buffers(len(words), pa.py_buffer(bounds), pa.py_buffer(letters))
+    return pl.Series(pl.from_arrow(array))
 
 
 def _packed_four(
@@ -178,17 +256,9 @@ def _packed_four(
 
 
 def _other_digests(
-    flows: pl.DataFrame, ends: Sequence[_Addresses], numbers: _Integers, ports: tuple[_Integers, _Integers],
-    one_way: _Booleans,
-) -> list[bytes | None]:  # fmt: skip
-    known = {**ends[0].others(), **ends[1].others()}
-    source, destination = (
-        [b"" if (one := known.get(text)) is None else one.packed for text in flows.get_column(name).to_list()]
-        for name in _ENDS
-    )
-    rows = zip(
-        source, destination, numbers.tolist(), ports[0].tolist(), ports[1].tolist(), one_way.tolist(), strict=True
-    )
+    ends: Sequence[Sequence[bytes]], numbers: _Integers, ports: tuple[_Integers, _Integers], one_way: _Booleans
+) -> list[bytes | None]:
+    rows = zip(*ends, numbers.tolist(), ports[0].tolist(), ports[1].tolist(), one_way.tolist(), strict=True)
     return [_digest(*row[:-1], one_way=row[-1]) for row in rows]
 
 
@@ -212,4 +282,4 @@ def _digest(source: bytes, destination: bytes, number: int, first: int, second: 
     if not one_way and (source, first) > (destination, second):
         source, destination, first, second = destination, source, second, first
     ports = b"" if first < 0 else first.to_bytes(2) + second.to_bytes(2)
-    return sha1(_SEED + source + destination + bytes((number, 0)) + ports, usedforsecurity=False).digest()
+    return sha1(bytes(_SEED) + source + destination + bytes((number, 0)) + ports, usedforsecurity=False).digest()

@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from miharu.normalise.addresses import ip_expr
-from miharu.normalise.flows import community_ids, direction
+from miharu.normalise.flows import flow_fields
 from miharu.normalise.related import related
 from miharu.normalise.user_agents import user_agents
 
@@ -187,10 +187,5 @@ def _address_family(ends: list[pl.Expr], transport: pl.Expr | None, batch: pl.Da
 
 
 def _flows(batch: pl.DataFrame) -> list[pl.Series]:
-    if not {"source.ip", "destination.ip"} <= set(batch.columns):
-        return []
-    found = [direction(batch.get_column("source.ip"), batch.get_column("destination.ip")).alias("network.direction")]
-    ids = community_ids(batch)
-    if ids is not None:
-        found.append(ids)
+    found = flow_fields(batch)
     return [batch.get_column(made.name).fill_null(made) if made.name in batch.columns else made for made in found]
