@@ -58,7 +58,8 @@ class Parser:
         for one in self._unwrapper.settle(opened.frames):
             source, frame = one.claim.source, one.claim.frame
             made = read_all(frame, source.read, READERS)
-            fields.extend(Fields(source.id, bare(part, one).drop(header, strict=False)) for part in made if part.height)
+            told = (bare(part, one) for part in made if part.height)
+            fields.extend(Fields(source.id, part.drop(header, strict=False) if header else part) for part in told)
         return Parsed(fields, opened.rejects)
 
 

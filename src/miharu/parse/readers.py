@@ -7,27 +7,20 @@ their columns are full.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import partial
 from typing import Final, TypeAlias
 
-import numpy as np
 import orjson
 import polars as pl
 
-from miharu.catalog import Form, ReadStep
+from miharu.catalog import ReadStep
 from miharu.core.columns import RECORD_PAIRS
 from miharu.parse.cef import read_cef, read_leef
 from miharu.parse.json_columns import as_json_text
 from miharu.parse.pairs import marked_pairs, pairs_apart, read_pairs, spread
+from miharu.parse.regexes import read_regex
 from miharu.parse.splitting import Dialect, named_values, split, unquoted, without_empty
-from miharu.parse.tails import groups
 from miharu.parse.xml_text import read_xml
-
-FORM: Final = "form"
-"""Column of the name of the form that matched, where forms have names."""
-
-_AT_ONCE: Final = 4000
-"""Of so many rows the passes cost more than the matching."""
 
 _KEY: Final = r"[0-9A-Za-z_][0-9A-Za-z_.\-]*"
 
@@ -35,95 +28,26 @@ Reader: TypeAlias = Callable[[pl.DataFrame, ReadStep], list[pl.DataFrame]]
 
 
 def read_all(frame: pl.DataFrame, steps: Sequence[ReadStep], readers: Mapping[str, Reader]) -> list[pl.DataFrame]:
-    """Run all steps over a frame; rows may come back in several frames, each exactly once."""
+    """Run all steps over a frame; rows may come back in several frames, each exactly once.
+
+    What the last step reads need not be apart by shape: no other step asks which columns there are.
+    """
     frames = [frame]
-    for step in steps:
-        frames = [made for part in frames for made in _run(part, step, readers)]
+    for place, step in enumerate(steps, 1):
+        read = (
+            partial(read_regex, together=True)
+            if step.reader == "regex" and place == len(steps)
+            else readers[step.reader]
+        )
+        frames = [made for part in frames for made in _run(part, step, read)]
     return frames
 
 
-def _run(frame: pl.DataFrame, step: ReadStep, readers: Mapping[str, Reader]) -> list[pl.DataFrame]:
+def _run(frame: pl.DataFrame, step: ReadStep, read: Reader) -> list[pl.DataFrame]:
     if step.field not in frame.columns or frame.is_empty() or frame.schema[step.field].is_nested():
         # A list of plain values holds no text to read; it stays as it is.
         return [frame]
-    return readers[step.reader](frame, step)
-
-
-def read_regex(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
-    """Read by the forms that the value of `step.by` chooses, then what they did not match by the default ones."""
-    if not step.patterns or step.by not in frame.columns or frame.schema[step.by].is_nested():
-        found, left = _first_match(frame, step.field, step.default)
-        return [*found, *left]
-    code = frame.get_column(step.by).cast(pl.String)
-    values = code.unique()
-    forms = [step.patterns.get(value, ()) for value in values]
-    distinct = list(dict.fromkeys(forms))
-    numbers = pl.Series([distinct.index(each) for each in forms], dtype=pl.UInt32)
-    owner = code.replace_strict(values, numbers, return_dtype=pl.UInt32).to_numpy()
-    frames: list[pl.DataFrame] = []
-    unread: list[pl.DataFrame] = []
-    # Values without forms of their own come last.
-    for number, chosen in sorted(enumerate(distinct), key=lambda pair: not pair[1]):
-        part = frame if len(distinct) == 1 else frame[np.flatnonzero(owner == number)]
-        found, left = _first_match(part, step.field, chosen)
-        frames += found
-        unread += left
-    if not unread:
-        return frames
-    found, left = _first_match(pl.concat(unread), step.field, step.default)
-    return [*frames, *found, *left]
-
-
-def _first_match(
-    frame: pl.DataFrame, field: str, forms: Sequence[Form]
-) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
-    """Split rows by the first form that matches; return those no form matches apart, unchanged."""
-    if len(forms) > 1 and frame.height <= _AT_ONCE:
-        return _first_match_at_once(frame, field, forms)
-    frames: list[pl.DataFrame] = []
-    for form in forms:
-        if frame.is_empty():
-            break
-        hits = frame.select(_matches(field, form.pattern)).to_series()
-        if not hits.any():
-            continue
-        whole = bool(hits.all())
-        frames.append(_with_groups(frame if whole else frame.filter(hits), field, form))
-        frame = frame.clear() if whole else frame.filter(~hits)
-    return frames, [frame] if frame.height else []
-
-
-def _first_match_at_once(
-    frame: pl.DataFrame, field: str, forms: Sequence[Form]
-) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
-    """Try all forms on all rows: for few rows that is cheaper than a pass for each form."""
-    masks = frame.select(_matches(field, form.pattern).alias(str(at)) for at, form in enumerate(forms)).to_numpy()
-    first = np.where(masks.any(axis=1), masks.argmax(axis=1), len(forms))
-    frames: list[pl.DataFrame] = []
-    left: list[pl.DataFrame] = []
-    for number in np.unique(first).tolist():
-        rows = np.flatnonzero(first == number)
-        part = frame if len(rows) == frame.height else frame[rows]
-        if number == len(forms):
-            left.append(part)
-        else:
-            frames.append(_with_groups(part, field, forms[number]))
-    return frames, left
-
-
-@cache
-def _matches(field: str, pattern: str) -> pl.Expr:
-    return pl.col(field).cast(pl.String).str.contains(pattern).fill_null(value=False)
-
-
-def _with_groups(frame: pl.DataFrame, field: str, form: Form) -> pl.DataFrame:
-    added: list[pl.Series] = []
-    if "(?P<" in form.pattern:
-        found = groups(frame.get_column(field).cast(pl.String), form.pattern)
-        added = [series for series in map(without_empty, found) if series.null_count() < frame.height]
-    if form.name:
-        added.append(pl.Series(FORM, [form.name], dtype=pl.String).new_from_index(0, frame.height))
-    return frame.with_columns(added)
+    return read(frame, step)
 
 
 def read_keyvalue(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:

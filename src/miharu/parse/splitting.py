@@ -68,8 +68,8 @@ def named_values(text: pl.Series, dialect: Dialect, names: list[str]) -> list[pl
 
 def without_empty(series: pl.Series) -> pl.Series:
     """Return texts; one that is empty says nothing."""
-    empty = (series == "").fill_null(value=False)
-    return series.set(empty, None) if empty.any() else series
+    empty = series == ""
+    return series.set(empty.fill_null(value=False), None) if empty.any() else series
 
 
 def unquoted(series: pl.Series, dialect: Dialect) -> pl.Series:

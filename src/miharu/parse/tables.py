@@ -34,9 +34,9 @@ from miharu.parse.readers import (
     read_keyvalue,
     read_leef_text,
     read_path,
-    read_regex,
     read_xml_text,
 )
+from miharu.parse.regexes import read_regex
 from miharu.parse.reports import read_report
 from miharu.parse.windows_forms import looks_like_windows_text
 

@@ -45,11 +45,12 @@ _TAGGED: Final = (
     "-Auditing[",
     "[NXLOG@14506 ",
 )
+_TAGS: Final = "|".join(map(pl.escape_regex, _TAGGED))  # of a few literals a regex engine is the quickest finder
 
 
 def looks_like_windows_text(text: pl.Series) -> pl.Series:
     """Return which texts may be Windows events in words; quick, as every line is asked."""
-    return text.str.contains_any(list(_TAGGED)) | text.str.contains(_begins())
+    return text.str.contains(_TAGS) | text.str.contains(_begins())
 
 
 @lru_cache(maxsize=64)

@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miharu.catalog import load_logsources
-from miharu.parse.tails import groups, tailed
+from miharu.parse.tails import Matches, search, tailed
 
 SOURCES = load_logsources()
-PATTERNS = sorted(
+ALL_PATTERNS = sorted(
     {
         form.pattern
         for source in SOURCES
         for step in source.read
         for form in (*step.default, *chain.from_iterable(step.patterns.values()))
-        if tailed(form.pattern)
     }
 )
+PATTERNS = [pattern for pattern in ALL_PATTERNS if tailed(pattern)]
 SAMPLES = pl.Series("text", sorted({sample.record for source in SOURCES for sample in source.tests}))
 
 
@@ -30,7 +30,19 @@ def whole(text: pl.Series, pattern: str) -> dict[str, list[str | None]]:
 
 
 def held(text: pl.Series, pattern: str) -> dict[str, list[str | None]]:
-    return {one.name: one.to_list() for one in groups(text, pattern)}
+    return {one.name: one.to_list() for one in search([(text, pattern)])[0].groups}
+
+
+def hits(found: Matches, height: int) -> list[bool]:
+    return [True] * height if found.hits is None else found.hits.to_list()
+
+
+def test_every_shipped_pattern_matches_the_same_texts() -> None:
+    for pattern in ALL_PATTERNS:
+        (found,) = search([(SAMPLES, pattern)])
+        assert hits(found, len(SAMPLES)) == SAMPLES.str.contains(pattern).to_list(), pattern
+        if found.groups:
+            assert held(SAMPLES, pattern) == whole(SAMPLES, pattern), pattern
 
 
 def test_every_shipped_pattern_gives_the_same_groups() -> None:
@@ -69,5 +81,7 @@ def test_whatever_the_texts_hold(texts: list[str]) -> None:
         r"(?s)^(?P<rest>.*)$",
     ):
         text = pl.Series("text", texts)
+        (found,) = search([(text, pattern)])
+        assert hits(found, len(texts)) == text.str.contains(pattern).to_list()
         text = text.filter(text.str.contains(pattern))
         assert held(text, pattern) == whole(text, pattern)
