@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import polars as pl
 
-from miharu.normalise.addresses import ip_expr
+from miharu.normalise.addresses import canonical_ip
 
 Conversion: TypeAlias = Callable[[pl.Expr], pl.Expr]
 
@@ -20,6 +20,8 @@ _NANOS: Final = 1_000_000_000
 # RFC 3986 appendix B, with user information and port apart.
 _AUTHORITY: Final = r"^[A-Za-z][A-Za-z0-9+.\-]*://(?:[^@/?#]*@)?(\[[^\]/?#]*\]|[^:/?#]*)(?::([0-9]+))?"
 _CLOCK: Final = r"^(?:([0-9]+)d )?([0-9]+)h?:([0-9]{2})m?:([0-9]{2})s?$"
+# Most are so, and an expression without a choice is searched several times sooner.
+_PLAIN_CLOCK: Final = r"^()([0-9]+):([0-9]{2}):([0-9]{2})$"
 # The digits of well-formed UTF-8 (Unicode, table 3-7): a cast of other bytes fails for the whole column.
 _TAIL: Final = "[89AB][0-9A-F]"
 _HEX: Final = (
@@ -45,8 +47,18 @@ def text(value: pl.Expr) -> pl.Expr:
 
 def integer(value: pl.Expr) -> pl.Expr:
     """Return a whole number, decimal or `0x` hexadecimal."""
-    plain = value.str.strip_chars()
-    return pl.when(plain.str.starts_with("0x")).then(hex_integer(plain)).otherwise(plain.cast(pl.Int64, strict=False))
+    return value.map_batches(_integers, return_dtype=pl.Int64)
+
+
+def _integers(texts: pl.Series) -> pl.Series:
+    """Read what is written plainly at once, and only the rest with blanks around it or as hexadecimal."""
+    plain = texts.cast(pl.Int64, strict=False)
+    if plain.null_count() == texts.null_count():
+        return plain
+    rows = (plain.is_null() & texts.is_not_null()).arg_true()
+    left = pl.col(texts.name).str.strip_chars()
+    number = pl.when(left.str.starts_with("0x")).then(hex_integer(left)).otherwise(left.cast(pl.Int64, strict=False))
+    return plain.scatter(rows, texts.gather(rows).to_frame().select(number).to_series())
 
 
 def hex_integer(value: pl.Expr) -> pl.Expr:
@@ -129,7 +141,15 @@ def account_name(value: pl.Expr) -> pl.Expr:
 
 def address_domain(value: pl.Expr) -> pl.Expr:
     """Return a host's name, null where it is an IP address."""
-    return pl.when(ip_expr(value).is_null() & ~value.is_in(["-", ""])).then(value)
+    return value.map_batches(_names, return_dtype=pl.String)
+
+
+def _names(hosts: pl.Series) -> pl.Series:
+    addresses = canonical_ip(hosts)
+    if addresses.null_count() == hosts.null_count():
+        return pl.Series(hosts.name, [None], dtype=pl.String).new_from_index(0, len(hosts))
+    name = pl.col(hosts.name)
+    return hosts.to_frame().select(pl.when(addresses.is_null() & ~name.is_in(["-", ""])).then(name)).to_series()
 
 
 def basename(value: pl.Expr) -> pl.Expr:
@@ -182,9 +202,21 @@ def instant(value: pl.Expr) -> pl.Expr:
 
 def duration_clock(value: pl.Expr) -> pl.Expr:
     """Return `h:mm:ss` or `1d 2h:03m:04s` in nanoseconds; the hours may exceed a day."""
-    parts = (value.str.extract(_CLOCK, group).cast(pl.Int64, strict=False) for group in (1, 2, 3, 4))
-    days, hours, minutes, seconds = parts
-    return (((days.fill_null(0) * 24 + hours) * 60 + minutes) * 60 + seconds) * _NANOS
+    return value.map_batches(_clocks, return_dtype=pl.Int64)
+
+
+def _clocks(texts: pl.Series) -> pl.Series:
+    found = _clock_parts(texts, _PLAIN_CLOCK)
+    if found.null_count() > texts.null_count():
+        rows = (found.is_null() & texts.is_not_null()).arg_true()
+        found = found.scatter(rows, _clock_parts(texts.gather(rows), _CLOCK))
+    return found.alias(texts.name)
+
+
+def _clock_parts(texts: pl.Series, pattern: str) -> pl.Series:
+    parts = texts.str.extract_groups(pattern).struct.unnest()
+    days, hours, minutes, seconds = (pl.col(name).cast(pl.Int64, strict=False) for name in parts.columns)
+    return parts.select((((days.fill_null(0) * 24 + hours) * 60 + minutes) * 60 + seconds) * _NANOS).to_series()
 
 
 def hash_named(name: str) -> Conversion:
