@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from miharu.core.letters import text_bytes
 from miharu.normalise.addresses import INSIDE, IPV4
 from miharu.normalise.sha1 import digests
 
@@ -141,12 +142,9 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 def _four_numbers(texts: pl.Series) -> _Numbers:
     """Return the numbers of addresses of IPv4 as they are written: of each octet up to three digits before its end."""
-    array = texts.to_arrow()
-    _, offsets, data = (buffer and np.frombuffer(buffer, dtype=np.uint8) for buffer in array.buffers())
-    bounds = offsets.view(np.int64)[array.offset : array.offset + len(texts) + 1]
-    letters = data[bounds[0] : bounds[-1]]
+    letters, bounds = text_bytes(texts)
     dots = np.flatnonzero(letters == ord(".")).reshape(-1, _OCTETS - 1)
-    starts, stops = bounds[:-1] - bounds[0], bounds[1:] - bounds[0]
+    starts, stops = bounds[:-1], bounds[1:]
     digits = letters - np.uint8(ord("0"))
     numbers: _Numbers = np.zeros(len(texts), dtype=np.uint32)
     for place in range(_OCTETS):

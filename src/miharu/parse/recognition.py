@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from miharu.catalog import TESTS, Condition, LogSource, Recognition, apply_test, text_of
+from miharu.core.letters import text_bytes
 from miharu.parse.leading import PLACES, Leading, leading
 from miharu.parse.needed import needed
 
@@ -27,6 +28,8 @@ _MANY: Final = 8
 """So many literals on one column are first looked for together."""
 
 _MANY_ROWS: Final = 8192
+
+_ASCII: Final = 127
 
 _COST: Final = {test: cost for cost, test in enumerate(TESTS)}
 
@@ -213,14 +216,18 @@ def _needs(test: str, value: str) -> frozenset[str]:
 def _beginnings(series: pl.Series) -> list[frozenset[str]]:
     """Return which characters stand at each of the first places of any text; "" where one ends before."""
     heads = series.drop_nulls().str.head(PLACES)
-    if (heads.str.len_bytes() != heads.str.len_chars()).any() or heads.str.contains("\0", literal=True).any():
+    letters, bounds = text_bytes(heads)
+    if letters.size and letters.max() > _ASCII:
         return [frozenset(heads.str.slice(place, 1).unique()) for place in range(PLACES)]
-    padded = heads.str.pad_end(PLACES, "\0").str.join("").to_list()[0].encode()
-    places = np.frombuffer(padded, dtype=np.uint8).reshape(-1, PLACES)
-    return [
-        frozenset(chr(code) if code else "" for code in np.bincount(column).nonzero()[0].tolist())
-        for column in places.T
-    ]
+    places: list[frozenset[str]] = []
+    at, lengths = bounds[:-1], np.diff(bounds)
+    for place in range(PLACES):
+        longer = lengths > place
+        at, lengths = (at, lengths) if longer.all() else (at[longer], lengths[longer])
+        ended = len(heads) > len(at)
+        there = {chr(code) for code in np.bincount(letters[at + place]).nonzero()[0].tolist()}
+        places.append(frozenset(there | {""} if ended else there))
+    return places
 
 
 def _present(series: pl.Series, literals: list[str]) -> frozenset[str]:
