@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from miharu.detect.detector import Detector
-from miharu.detect.documents import RuleFile, rule_files
-from miharu.detect.explaining import Explanation
-from miharu.detect.loading import load_rules
-from miharu.detect.looking import Sight, only_rules, sight_of
-from miharu.detect.model import NOTE_REASONS, PROBLEM_REASONS, Rule, RuleFault, RuleProblem, RuleSet
-from miharu.detect.nearest import Miss, WhyNot
-from miharu.detect.tuning import Tuning, read_tuning, tuning_folders
+from typing import TYPE_CHECKING
+
+from miharu.core.ondemand import on_demand
+
+if TYPE_CHECKING:
+    from miharu.detect.detector import Detector
+    from miharu.detect.documents import RuleFile, rule_files
+    from miharu.detect.explaining import Explanation
+    from miharu.detect.loading import load_rules
+    from miharu.detect.looking import Sight, only_rules, sight_of
+    from miharu.detect.model import NOTE_REASONS, PROBLEM_REASONS, Rule, RuleFault, RuleProblem, RuleSet
+    from miharu.detect.nearest import Miss, WhyNot
+    from miharu.detect.tuning import Tuning, read_tuning, tuning_folders
 
 __all__ = [
     "NOTE_REASONS",
@@ -32,3 +37,17 @@ __all__ = [
     "sight_of",
     "tuning_folders",
 ]
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "detector": ("Detector",),
+        "documents": ("RuleFile", "rule_files"),
+        "explaining": ("Explanation",),
+        "loading": ("load_rules",),
+        "looking": ("Sight", "only_rules", "sight_of"),
+        "model": ("NOTE_REASONS", "PROBLEM_REASONS", "Rule", "RuleFault", "RuleProblem", "RuleSet"),
+        "nearest": ("Miss", "WhyNot"),
+        "tuning": ("Tuning", "read_tuning", "tuning_folders"),
+    },
+)

@@ -64,11 +64,7 @@ class Detector:
         self._places = {name: place for place, name in enumerate(self._columns)}
         self._words = random_words(len(ruleset.predicates) + 1)
         self._scanners = Scanners()
-        self._searches = {
-            number: KeywordSearch({keyword: ruleset.predicates[keyword] for keyword in route.keywords})
-            for number, route in enumerate(self._plan.routes)
-            if route.keywords
-        }
+        self._searches: dict[int, KeywordSearch] = {}
 
     def run(self, batch: pl.DataFrame) -> pl.DataFrame:
         """Return the findings of a batch (`FINDING_SCHEMA`), in the order of its rows."""
@@ -165,7 +161,8 @@ class Detector:
         self, batch: pl.DataFrame, columns: BatchColumns, groups: Sequence[Group], group_of: Numbers
     ) -> Keywords:
         """Return the keyword predicates that hold; one scan per route."""
-        searched = {route for group in groups for route in group.routes} & self._searches.keys()
+        routes = {route for group in groups for route in group.routes}
+        searched = {route for route in routes if self._plan.routes[route].keywords}
         if not searched:
             return {}
         rows_of = {
@@ -173,14 +170,21 @@ class Detector:
             for route in searched
         }
         wide = [route for route in searched if len(rows_of[route]) * _WIDE >= len(batch)]
-        raw = RawTexts(batch, (text for route in wide for text in self._searches[route].fragments), self._scanners)
+        raw = RawTexts(batch, (text for route in wide for text in self._search(route).fragments), self._scanners)
         values = EventValues(batch, columns)
         found: dict[int, frozenset[int]] = {}
         for route in sorted(searched):
-            search = self._searches[route]
+            search = self._search(route)
             for row, held in search.decide_all(search.candidates(raw, rows_of[route]), values).items():
                 found[row] = found.get(row, frozenset()) | held
         return found
+
+    def _search(self, route: int) -> KeywordSearch:
+        search = self._searches.get(route)
+        if search is None:
+            predicates = {number: self._ruleset.predicates[number] for number in self._plan.routes[route].keywords}
+            search = self._searches[route] = KeywordSearch(predicates)
+        return search
 
     def _group(self, routes: Routes) -> Group:
         group = self._groups.get(routes)

@@ -40,6 +40,20 @@ def rule_files(paths: Sequence[Path]) -> Iterator[RuleFile]:
             yield RuleFile(str(path), b"", str(error) or type(error).__name__)
 
 
+def made_from(paths: Sequence[Path]) -> Iterator[str | bytes]:
+    """Yield all that the rule files under `paths` are made from, without opening archives."""
+    for path in paths:
+        if path.is_dir() or path.suffix in _RULE_SUFFIXES:
+            for file in rule_files([path]):
+                yield from (file.path, file.data, file.fault)
+        else:
+            yield str(path)
+            try:
+                yield path.read_bytes()
+            except OSError as error:
+                yield str(error)
+
+
 def is_tests(file: RuleFile) -> bool:
     """Say whether a file holds tests of a rule and no rule."""
     return file.path.endswith(_TESTS_SUFFIXES) or (file.path.endswith("info.yml") and _REGRESSION in file.data)

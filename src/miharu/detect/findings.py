@@ -34,16 +34,7 @@ class FindingWriter:
     """Makes findings of the hits of one rule set."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        columns: dict[str, list[object]] = {
-            "rule.id": [rule.id for rule in rules],
-            "rule.name": [rule.title for rule in rules],
-            "rule.level": [rule.level for rule in rules],
-            "rule.hash": [rule.hash for rule in rules],
-            "rule.tags": [rule.tags for rule in rules],
-        }
-        self._rules = pl.DataFrame(columns, schema={name: FINDING_SCHEMA[name] for name in columns})
-        self._heads = [_head(rule) for rule in rules]
-        self._entities = [rule.variants[0].entity for rule in rules]
+        self._rules = rules
 
     def findings(self, batch: pl.DataFrame, hits: Hits) -> pl.DataFrame:
         """Return one finding per hit, in the order of rows, then of rules."""
@@ -53,10 +44,12 @@ class FindingWriter:
         rows: list[int] = [hits.rows[place] for place in order]
         rules = [hits.rules[place] for place in order]
         events = batch.select(_EVENT)[rows]
-        digest, heads = xxhash.xxh3_128_hexdigest, self._heads
+        held = sorted(set(rules))
+        digest, heads = xxhash.xxh3_128_hexdigest, {rule: _head(self._rules[rule]) for rule in held}
         parts = map(_part, events[EVENT_ID].to_list())
         ids = [digest(heads[rule] + part) for rule, part in zip(rules, parts, strict=True)]
-        found = self._rules[rules].with_columns(
+        places = {rule: place for place, rule in enumerate(held)}
+        found = _attributes([self._rules[rule] for rule in held])[[places[rule] for rule in rules]].with_columns(
             pl.Series("finding.id", ids, dtype=pl.String),
             pl.Series("entity", self._entity_texts(batch, rows, rules), dtype=pl.String),
             pl.Series("matched", [hits.matched[place] for place in order], dtype=pl.String),
@@ -66,7 +59,8 @@ class FindingWriter:
 
     def _entity_texts(self, batch: pl.DataFrame, rows: Sequence[int], rules: Sequence[int]) -> list[str]:
         """Return the entity of each hit; a field without a value is left out."""
-        wanted = [(self._entities[rule], row) for rule, row in zip(rules, rows, strict=True)]
+        entities = {rule: self._rules[rule].variants[0].entity for rule in set(rules)}
+        wanted = [(entities[rule], row) for rule, row in zip(rules, rows, strict=True)]
         by_names: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for names, row in dict.fromkeys(wanted):
             by_names[names].append(row)
@@ -82,6 +76,17 @@ def entity_text(values: dict[str, object]) -> str:
     """Return the JSON object of an entity: sorted keys, nothing without a value."""
     told = {name: value for name, value in values.items() if value is not None}
     return orjson.dumps(told, option=orjson.OPT_SORT_KEYS, default=str).decode()
+
+
+def _attributes(rules: Sequence[Rule]) -> pl.DataFrame:
+    columns: dict[str, list[object]] = {
+        "rule.id": [rule.id for rule in rules],
+        "rule.name": [rule.title for rule in rules],
+        "rule.level": [rule.level for rule in rules],
+        "rule.hash": [rule.hash for rule in rules],
+        "rule.tags": [rule.tags for rule in rules],
+    }
+    return pl.DataFrame(columns, schema={name: FINDING_SCHEMA[name] for name in columns})
 
 
 def _head(rule: Rule) -> bytes:

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
+import msgspec
+
 from miharu.detect.model import ABSENT_OPS, AllOf, AnyOf, Leaf, Named, Node, Not, Op, Predicate, RuleSet
 
 Keys: TypeAlias = frozenset[int]
@@ -36,27 +38,33 @@ _NEVER: Final = ABSENT_OPS | {"ref"}
 """Tests that are not answered by looking at one value."""
 
 
-def rule_keys(ruleset: RuleSet) -> list[list[Keys | None]]:
-    """Return the keys of every variant of every rule; None where it must always be looked at."""
+def with_keys(ruleset: RuleSet) -> RuleSet:
+    """Return the rule set with the keys of every variant of every rule."""
     costs = _costs_by_route(ruleset)
-    return [[_keys_of(variant.condition, costs[variant.route]) for variant in rule.variants] for rule in ruleset.rules]
-
-
-def key_predicates(ruleset: RuleSet) -> frozenset[int]:
-    """Return the predicates that are a key of any rule."""
-    return frozenset().union(*(keys for variants in rule_keys(ruleset) for keys in variants if keys))
+    replace = msgspec.structs.replace
+    rules = [
+        replace(
+            rule,
+            variants=tuple(
+                replace(variant, keys=_keys_of(variant.condition, costs[variant.route])) for variant in rule.variants
+            ),
+        )
+        for rule in ruleset.rules
+    ]
+    return replace(ruleset, rules=rules)
 
 
 def leaves(node: Node) -> Iterator[int]:
     """Yield the predicates of a condition."""
-    match node:
-        case Leaf():
+    nodes = [node]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, Leaf):
             yield node.predicate
-        case Named() | Not():
-            yield from leaves(node.part)
-        case AllOf() | AnyOf():
-            for part in node.parts:
-                yield from leaves(part)
+        elif isinstance(node, AllOf | AnyOf):
+            nodes += reversed(node.parts)
+        else:
+            nodes.append(node.part)
 
 
 def compiled(node: Node) -> Holds:
@@ -109,9 +117,9 @@ def _costs_by_route(ruleset: RuleSet) -> list[dict[int, float]]:
     ]
 
 
-def _keys_of(node: Node, costs: Mapping[int, float]) -> Keys | None:
+def _keys_of(node: Node, costs: Mapping[int, float]) -> tuple[int, ...] | None:
     found = _keys(node, costs)
-    return None if found is None else found[0]
+    return None if found is None else tuple(sorted(found[0]))
 
 
 def _keys(node: Node, costs: Mapping[int, float]) -> tuple[Keys, float] | None:

@@ -43,8 +43,8 @@ class LiteralTable:
         self._ready: dict[int, TextTest] = {}
         self._lengths: list[int] = []
         self._lists: dict[str, list[list[int]]] = {kind: [] for kind in _KINDS}
-        self.lengths = np.empty(0, dtype=np.int64)
-        self.of: dict[str, Ragged] = {}
+        self._ready_lengths = np.empty(0, dtype=np.int64)
+        self._ready_of: dict[str, Ragged] = {}
 
     def add(self, tests: Mapping[int, ValueTest], engine: Engine | None) -> LiteralSearch | None:
         """Return the search for the literals of some tests; None where they have none."""
@@ -65,11 +65,22 @@ class LiteralTable:
                 self._lists[_kind(tests[number])][place].append(number)
         return LiteralSearch(scanner, first)
 
-    def close(self) -> LiteralTable:
-        """Make the table ready after the last search was added."""
-        self.lengths = np.array(self._lengths, dtype=np.int64)
-        self.of = {kind: Ragged(lists) for kind, lists in self._lists.items() if any(lists)}
-        return self
+    @property
+    def lengths(self) -> Bytes:
+        """The bytes of each literal."""
+        self._make_ready()
+        return self._ready_lengths
+
+    @property
+    def of(self) -> Mapping[str, Ragged]:
+        """The tests that want each literal, by kind."""
+        self._make_ready()
+        return self._ready_of
+
+    def _make_ready(self) -> None:
+        if len(self._ready_lengths) < len(self._lengths):
+            self._ready_lengths = np.array(self._lengths, dtype=np.int64)
+            self._ready_of = {kind: Ragged(lists) for kind, lists in self._lists.items() if any(lists)}
 
     def holds(self, number: int, text: str) -> bool:
         """Return whether a test holds for a text."""
@@ -187,7 +198,6 @@ class Literals:
     def __init__(self, tests: Mapping[int, ValueTest]) -> None:
         self._table = LiteralTable()
         self._search = self._table.add(tests, None)
-        self._table.close()
 
     def find(self, texts: Iterable[tuple[Numbers, pl.Series]]) -> Found:
         """Return owners of texts and the tests that hold, for texts each with its owner."""

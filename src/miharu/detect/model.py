@@ -93,12 +93,16 @@ Node: TypeAlias = Leaf | AllOf | AnyOf | Not | Named
 
 
 class Variant(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A rule's condition over the columns of one route; `fields` are the numbers it looks at."""
+    """A rule's condition over the columns of one route; `fields` are the numbers it looks at.
+
+    `keys` are predicates of which one must hold for the condition to (None: it may always hold).
+    """
 
     route: int
     condition: Node
     fields: tuple[int, ...]
     entity: tuple[str, ...]
+    keys: tuple[int, ...] | None = None
 
 
 class Rule(msgspec.Struct, frozen=True, gc=False):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from miharu.detect.deciding import Deciding, Narrow, deciding
-from miharu.detect.indexing import Keys, leaves, rule_keys
+from miharu.detect.indexing import leaves
 from miharu.detect.matching import FieldMatcher
 from miharu.detect.model import KEYWORDS, FieldColumns, Node, RuleSet, ValueTest
 from miharu.detect.ragged import Ragged
@@ -29,7 +29,7 @@ class Case:
     rule: int
     route: int
     condition: Node
-    keys: Keys | None
+    keys: tuple[int, ...] | None
     _made: Narrow | None = None
 
     def narrow(self, given: Deciding) -> Narrow:
@@ -70,13 +70,12 @@ def make_plan(ruleset: RuleSet) -> Plan:
         if predicate.field != KEYWORDS:
             tests[predicate.field][number] = predicate.test
     regexes = {engine.field: FieldRegexes(engine, tests[engine.field]) for engine in ruleset.engines if engine.regexes}
-    keys = rule_keys(ruleset)
-    found = {key for variants in keys for wanted in variants for key in wanted or ()}
     cases = [
-        Case(number, variant.route, variant.condition, wanted)
-        for number, (rule, variants) in enumerate(zip(ruleset.rules, keys, strict=True))
-        for variant, wanted in zip(rule.variants, variants, strict=True)
+        Case(number, variant.route, variant.condition, variant.keys)
+        for number, rule in enumerate(ruleset.rules)
+        for variant in rule.variants
     ]
+    found = {key for case in cases for key in case.keys or ()}
     return Plan(
         Deciding(ruleset.predicates, found, regexes),
         ruleset.fields,

@@ -66,14 +66,13 @@ class Screens:
 
     def __init__(self, engines: Mapping[int, Engine], regexes: Mapping[int, FieldRegexes],
                  tests: Mapping[int, Mapping[int, ValueTest]], budget: Budget) -> None:  # fmt: skip
+        self._engines = engines
+        self._regexes = regexes
+        self._tests = tests
         self._table = LiteralTable()
-        self._fields = {
-            number: _Field(of_field, engines.get(number), regexes.get(number), self._table)
-            for number, of_field in tests.items()
-        }
-        self._table.close()
+        self._fields: dict[int, _Field] = {}
         self._known: Remembered[int, tuple[int, ...]] = Remembered(budget)
-        self.fields = tuple(self._fields)
+        self.fields = tuple(tests)
 
     def __len__(self) -> int:
         """Return the number of values that are remembered."""
@@ -83,7 +82,7 @@ class Screens:
         """Return rows, and the key predicates that hold there, for blocks of fields by number."""
         if not blocks:
             return _nothing()
-        fields = [self._fields[number] for number, _ in blocks]
+        fields = [self._field(number) for number, _ in blocks]
         values = np.concatenate([block.hashes ^ field.salt for field, (_, block) in zip(fields, blocks, strict=True)])
         rows = np.concatenate([block.rows for _, block in blocks])
         block_of = np.repeat(np.arange(len(blocks)), [len(block.rows) for _, block in blocks])
@@ -95,6 +94,15 @@ class Screens:
         places, inverse = places[order], ranks[inverse]
         found, predicates = self._of_values(blocks, fields, values[places], rows[places], block_of[places])
         return spread(found, predicates, inverse, rows)
+
+    def _field(self, number: int) -> _Field:
+        """Return a field, which is made ready with its first value: of most rule sets few are ever seen."""
+        field = self._fields.get(number)
+        if field is None:
+            field = self._fields[number] = _Field(
+                self._tests[number], self._engines.get(number), self._regexes.get(number), self._table
+            )
+        return field
 
     def _of_values(
         self, blocks: Sequence[tuple[int, Block]], fields: Sequence[_Field], values: Words, rows: Numbers,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from miharu.core.identity import hash_parts
 from miharu.detect.documents import RuleFile, rule_files
@@ -48,6 +49,9 @@ class Tuning:
 def tuning_folders(folder: Path) -> tuple[Path, Path]:
     """Return the folders of placeholders and of pipelines in a folder of tuning."""
     return folder / "placeholders", folder / "pipelines"
+
+
+NO_TUNING: Final = Tuning()
 
 
 def read_tuning(folder: Path, *, retired: bool = False) -> Tuning:

@@ -1,27 +1,34 @@
 """The whole way: the only package that knows every stage."""
 
-from miharu.pipeline.auditpolicy import RuleNeed, Subcategory, audit_policy, rule_needs
-from miharu.pipeline.casefile import Casefile, Evidence, open_case
-from miharu.pipeline.exceptions import read_condition
-from miharu.pipeline.hidden import Hidden, hidden_counts, hidden_findings
-from miharu.pipeline.hunting import Hunter, HuntProgress, HuntReport, Question
-from miharu.pipeline.hunts import HuntKeeper, ask_for_hunt, hashes, note_rules, plan_hunt, run_waiting, worker_runs
-from miharu.pipeline.importer import Importer
-from miharu.pipeline.live import LiveWorker, Pulse
-from miharu.pipeline.nearly import MOST_EVENTS, Nearly, explain_event, look_for_misses, nearly_as_object
-from miharu.pipeline.notifying import Courier, plan_notices
-from miharu.pipeline.report import FileReport, ImportReport, Progress, Silent
-from miharu.pipeline.rulebook import Imported, import_rules, remove_imported, rule_paths
-from miharu.pipeline.rulechecks import RuleRemark, check_rules
-from miharu.pipeline.ruletests import RuleTestResult, run_rule_tests
-from miharu.pipeline.searching import search_events
-from miharu.pipeline.sourceaccepting import Accepted, accept_samples
-from miharu.pipeline.sourcehealth import source_health
-from miharu.pipeline.sourcestart import start_source
-from miharu.pipeline.stages import LiveStages, Stages
-from miharu.pipeline.streaming import judge_paths, read_paths
-from miharu.pipeline.vitals import forget_vitals, read_vitals, vitals_folder, write_vitals
-from miharu.pipeline.wiring import Lake, load_ruleset, make_reader, open_lake
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from miharu.core.ondemand import on_demand
+
+if TYPE_CHECKING:
+    from miharu.pipeline.auditpolicy import RuleNeed, Subcategory, audit_policy, rule_needs
+    from miharu.pipeline.casefile import Casefile, Evidence, open_case
+    from miharu.pipeline.exceptions import read_condition
+    from miharu.pipeline.hidden import Hidden, hidden_counts, hidden_findings
+    from miharu.pipeline.hunting import Hunter, HuntProgress, HuntReport, Question
+    from miharu.pipeline.hunts import HuntKeeper, ask_for_hunt, hashes, note_rules, plan_hunt, run_waiting, worker_runs
+    from miharu.pipeline.importer import Importer
+    from miharu.pipeline.live import LiveWorker, Pulse
+    from miharu.pipeline.nearly import MOST_EVENTS, Nearly, explain_event, look_for_misses, nearly_as_object
+    from miharu.pipeline.notifying import Courier, plan_notices
+    from miharu.pipeline.report import FileReport, ImportReport, Progress, Silent
+    from miharu.pipeline.rulebook import Imported, import_rules, remove_imported, rule_paths
+    from miharu.pipeline.rulechecks import RuleRemark, check_rules
+    from miharu.pipeline.ruletests import RuleTestResult, run_rule_tests
+    from miharu.pipeline.searching import search_events
+    from miharu.pipeline.sourceaccepting import Accepted, accept_samples
+    from miharu.pipeline.sourcehealth import source_health
+    from miharu.pipeline.sourcestart import start_source
+    from miharu.pipeline.stages import LiveStages, Stages
+    from miharu.pipeline.streaming import judge_paths, read_paths
+    from miharu.pipeline.vitals import forget_vitals, read_vitals, vitals_folder, write_vitals
+    from miharu.pipeline.wiring import Lake, load_ruleset, make_reader, open_lake
 
 __all__ = [
     "MOST_EVENTS",
@@ -86,3 +93,31 @@ __all__ = [
     "worker_runs",
     "write_vitals",
 ]
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "auditpolicy": ("RuleNeed", "Subcategory", "audit_policy", "rule_needs"),
+        "casefile": ("Casefile", "Evidence", "open_case"),
+        "exceptions": ("read_condition",),
+        "hidden": ("Hidden", "hidden_counts", "hidden_findings"),
+        "hunting": ("Hunter", "HuntProgress", "HuntReport", "Question"),
+        "hunts": ("HuntKeeper", "ask_for_hunt", "hashes", "note_rules", "plan_hunt", "run_waiting", "worker_runs"),
+        "importer": ("Importer",),
+        "live": ("LiveWorker", "Pulse"),
+        "nearly": ("MOST_EVENTS", "Nearly", "explain_event", "look_for_misses", "nearly_as_object"),
+        "notifying": ("Courier", "plan_notices"),
+        "report": ("FileReport", "ImportReport", "Progress", "Silent"),
+        "rulebook": ("Imported", "import_rules", "remove_imported", "rule_paths"),
+        "rulechecks": ("RuleRemark", "check_rules"),
+        "ruletests": ("RuleTestResult", "run_rule_tests"),
+        "searching": ("search_events",),
+        "sourceaccepting": ("Accepted", "accept_samples"),
+        "sourcehealth": ("source_health",),
+        "sourcestart": ("start_source",),
+        "stages": ("LiveStages", "Stages"),
+        "streaming": ("judge_paths", "read_paths"),
+        "vitals": ("forget_vitals", "read_vitals", "vitals_folder", "write_vitals"),
+        "wiring": ("Lake", "load_ruleset", "make_reader", "open_lake"),
+    },
+)

@@ -1,16 +1,23 @@
 """Batches in, answers out: the store of events, findings and rejects, and the state of what was done with them."""
 
-from miharu.store.alerts import AlertFilter
-from miharu.store.client import Store
-from miharu.store.errors import StateError, StoreError, StoreLostError
-from miharu.store.hunts import Hunt
-from miharu.store.ledger import Batch, Counts, KnownContent, Segment
-from miharu.store.live import LiveBatch
-from miharu.store.outbox import Delivery, Notice, OutboxCount, Terms
-from miharu.store.overlays import OverlayBook, RuleException, RuleOverlay
-from miharu.store.reach import store_answers
-from miharu.store.state import State, Transaction
-from miharu.store.tokens import SCOPES, Token
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from miharu.core.ondemand import on_demand
+
+if TYPE_CHECKING:
+    from miharu.store.alerts import AlertFilter
+    from miharu.store.client import Store
+    from miharu.store.errors import StateError, StoreError, StoreLostError
+    from miharu.store.hunts import Hunt
+    from miharu.store.ledger import Batch, Counts, KnownContent, Segment
+    from miharu.store.live import LiveBatch
+    from miharu.store.outbox import Delivery, Notice, OutboxCount, Terms
+    from miharu.store.overlays import OverlayBook, RuleException, RuleOverlay
+    from miharu.store.reach import store_answers
+    from miharu.store.state import State, Transaction
+    from miharu.store.tokens import SCOPES, Token
 
 __all__ = [
     "SCOPES",
@@ -37,3 +44,20 @@ __all__ = [
     "Transaction",
     "store_answers",
 ]
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "alerts": ("AlertFilter",),
+        "client": ("Store",),
+        "errors": ("StateError", "StoreError", "StoreLostError"),
+        "hunts": ("Hunt",),
+        "ledger": ("Batch", "Counts", "KnownContent", "Segment"),
+        "live": ("LiveBatch",),
+        "outbox": ("Delivery", "Notice", "OutboxCount", "Terms"),
+        "overlays": ("OverlayBook", "RuleException", "RuleOverlay"),
+        "reach": ("store_answers",),
+        "state": ("State", "Transaction"),
+        "tokens": ("SCOPES", "Token"),
+    },
+)

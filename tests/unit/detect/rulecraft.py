@@ -13,7 +13,7 @@ from miharu.catalog.sigma import Family, RowTest, Scope, SigmaMapping
 from miharu.core.columns import UTC_MICROS
 from miharu.detect import Detector, RuleSet
 from miharu.detect.documents import RuleFile
-from miharu.detect.loading import compile_rules
+from miharu.detect.compiling import compile_rules
 
 WHEN = datetime(2024, 5, 1, 12, tzinfo=UTC)
 DATASET = "made.up"

@@ -125,7 +125,7 @@ def test_a_compiled_set_comes_back_from_the_cache_and_damage_is_noticed(
     compiled_once = file.read_bytes()
     events = batch([{"f": "a WORD7 b", "g": "xaab"}, {"f": "word", "g": "ab"}])
     with monkeypatch.context() as context:
-        context.setattr("miharu.detect.loading.compile_rules", lambda *_: pytest.fail("compiled again"))
+        context.setattr("miharu.detect.compiling.compile_rules", lambda *_: pytest.fail("compiled again"))
         cached = load_rules([tmp_path / "r.yml"], PLAIN_MAPPING, cache)
     assert cached == fresh
     assert hits(cached, events) == hits(fresh, events) == {("rule", 0)}

@@ -9,7 +9,7 @@ import pytest
 
 from miharu.detect import Detector, RuleSet
 from miharu.detect.documents import RuleFile
-from miharu.detect.loading import compile_rules
+from miharu.detect.compiling import compile_rules
 from tests.unit.detect.rulecraft import PLAIN_MAPPING, batch, compiled, hits, rule
 
 pytestmark = [pytest.mark.mission("S22"), pytest.mark.timeout(120)]

@@ -107,7 +107,7 @@ def test_literals_in_texts_that_lie_side_by_side(seed: int, block: int, monkeypa
     table = LiteralTable()
     search = table.add(tests, None)
     assert search is not None
-    found = LiteralHits(table.close())
+    found = LiteralHits(table)
     series = pl.Series(texts)
     found.add(search, Lined(series), series, np.arange(len(texts)) + 100)
     pairs = [

@@ -10,7 +10,7 @@ import yaml
 
 from miharu.detect import NOTE_REASONS, Detector, RuleSet, Tuning, load_rules, read_tuning
 from miharu.detect.documents import RuleFile
-from miharu.detect.loading import compile_rules
+from miharu.detect.compiling import compile_rules
 from tests.unit.detect.rulecraft import PLAIN_MAPPING, batch, hits, rule
 
 pytestmark = pytest.mark.mission("S22")
