@@ -5,24 +5,41 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
 
 from miharu.store.errors import StateError
+from miharu.store.state_tables import METADATA
 
 HEAD: Final = "r0005"
 """The newest revision in `migrations/versions`."""
 
 _VERSIONS: Final = "alembic_version"
+_VERSION_CHARACTERS: Final = 32
 
 
 def bring_up_to_date(engine: Engine) -> None:
-    """Run the migrations a database lacks, all in one transaction.
+    """Run the migrations a database lacks, all in one transaction; an empty SQLite file gets all tables at once.
 
     Raises StateError where a newer version of miharu has been at it.
     """
     with engine.begin() as connection:
-        if _revision(connection) != HEAD:
+        if engine.dialect.name == "sqlite" and not inspect(connection).get_table_names():
+            _create(connection)
+        elif _revision(connection) != HEAD:
             _migrate(connection)
+
+
+def _create(connection: Connection) -> None:
+    """Make what all migrations together make (a test compares them), without Alembic."""
+    METADATA.create_all(connection, checkfirst=False)
+    versions = Table(
+        _VERSIONS,
+        MetaData(),
+        Column("version_num", String(_VERSION_CHARACTERS), nullable=False),
+        PrimaryKeyConstraint("version_num", name=f"{_VERSIONS}_pkc"),
+    )
+    versions.create(connection, checkfirst=False)
+    connection.execute(versions.insert().values(version_num=HEAD))
 
 
 def _revision(connection: Connection) -> str | None:

@@ -18,7 +18,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from miharu.store import Counts, Segment, State, StateError
-from miharu.store.schema import HEAD
+from miharu.store.schema import HEAD, _migrate, bring_up_to_date
 from miharu.store.state_tables import METADATA
 
 NOW = datetime(2024, 6, 1, 12, 0, 0, 1, tzinfo=UTC)
@@ -162,6 +162,26 @@ def test_commits_are_synced_and_tables_are_those_of_the_code(tmp_path):
     engine.dispose()
     with State.open(tmp_path) as state, state._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+
+
+def test_tables_made_at_once_are_those_that_the_migrations_make(tmp_path):
+    made = []
+    for name, make in (("at_once.db", bring_up_to_date), ("step_by_step.db", migrated)):
+        engine = create_engine(f"sqlite:///{tmp_path / name}")
+        make(engine)
+        with engine.connect() as connection:
+            shapes = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master").all()
+            rows = connection.exec_driver_sql("SELECT version_num FROM alembic_version").all()
+        engine.dispose()
+        # A table that was changed on the way has its name in quotes.
+        made.append((sorted((*names, (sql or "").replace('"', "").split()) for *names, sql in shapes), rows))
+    assert made[0] == made[1]
+    assert made[0][1] == [(HEAD,)]
+
+
+def migrated(engine):
+    with engine.begin() as connection:
+        _migrate(connection)
 
 
 def test_processes_that_open_a_new_state_at_once_all_succeed(tmp_path):
