@@ -46,8 +46,8 @@ from sigma.collection import SigmaCollection
 from sigma.processing.pipeline import ProcessingPipeline
 
 from miharu.detect import Detector
-from miharu.detect.documents import RuleFile
 from miharu.detect.compiling import compile_rules
+from miharu.detect.documents import RuleFile
 from miharu.detect.modifiers import MODIFIERS
 from miharu.detect.tuning import Tuning
 from tests.property.sigma_cases import (

@@ -13,7 +13,7 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run the command line; errors a person can act on become one sentence on stderr and an exit code."""
     try:
-        make_app()(standalone_mode=True)
+        make_app(sys.argv[1:])(standalone_mode=True)
     except MiharuError as error:
         sys.stderr.write(f"miharu: {_sentence(error)}\n")
         sys.exit(error.exit_code)

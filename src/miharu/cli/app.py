@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from miharu import __version__
-from miharu.cli import alerts, detect, import_, notify, parse, rules, search, serve, sources, sql, tokens
 from miharu.cli.context import Context
 from miharu.core.errors import OperatorError
 from miharu.core.settings import Settings
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "serve": serve.run,
-    "import": import_.run,
-    "parse": parse.run,
-    "detect": detect.run,
-    "search": search.run,
-    "sql": sql.run,
+COMMANDS: Final = {
+    "serve": "serve",
+    "import": "import_",
+    "parse": "parse",
+    "detect": "detect",
+    "search": "search",
+    "sql": "sql",
 }
-"""Verbs. Nouns with verbs of their own are in GROUPS."""
+"""Verbs, with the module of each, whose `run` it is. Nouns with verbs of their own are in GROUPS."""
 
-GROUPS = {
-    "rules": rules.app,
-    "sources": sources.app,
-    "alerts": alerts.app,
-    "tokens": tokens.app,
-    "notify": notify.app,
+GROUPS: Final = {
+    "rules": "rules",
+    "sources": "sources",
+    "alerts": "alerts",
+    "tokens": "tokens",
+    "notify": "notify",
 }
+"""Nouns, with the module of each, whose `app` it is."""
 
 
-def make_app() -> typer.Typer:
-    """Return the command line with all its commands."""
+def make_app(words: Sequence[str] = ()) -> typer.Typer:
+    """Return the command line; with all its commands, or those alone that `words` name after the global options."""
     app = typer.Typer(
         name="miharu",
         help="miharu (見張る) collects logs, normalises them to ECS, stores, searches and judges them.",
@@ -47,11 +48,26 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_globals)
-    for name, command in COMMANDS.items():
-        app.command(name)(command)
-    for name, group in GROUPS.items():
-        app.add_typer(group, name=name)
+    wanted = frozenset(_named(words)) or {*COMMANDS, *GROUPS}
+    for name, module in COMMANDS.items():
+        if name in wanted:
+            app.command(name)(import_module(f"miharu.cli.{module}").run)
+    for name, module in GROUPS.items():
+        if name in wanted:
+            app.add_typer(import_module(f"miharu.cli.{module}").app, name=name)
     return app
+
+
+def _named(words: Sequence[str]) -> Iterator[str]:
+    """Yield the commands that `words` may name: to import only them saves most of a second.
+
+    A folder may be named like a command, so all that might be meant are. Help for everything names nothing.
+    """
+    for word in words:
+        if word in {"-h", "--help"}:
+            return
+        if word in COMMANDS or word in GROUPS:
+            yield word
 
 
 def _version(wanted: bool) -> None:

@@ -16,10 +16,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from miharu import detect, pipeline
 from miharu.cli.context import Context, context
 from miharu.core.errors import EXIT_CONTENT
-from miharu.detect import Detector
-from miharu.pipeline import FileReport, Importer, ImportReport, load_ruleset, make_reader, open_lake
 
 _SHOWN_PROBLEMS = 20
 
@@ -37,10 +36,12 @@ def run(
     Example: miharu import /var/log evidence.zip
     """
     here = context(ctx)
-    reader = make_reader(here.settings)
-    ruleset = load_ruleset(here.settings)
-    with open_lake(here.settings) as lake, _Bar(here) as bar:
-        report = Importer(reader, Detector(ruleset), lake, here.settings).run(paths, bar)
+    with pipeline.waking_store(here.settings) as awake:
+        reader = pipeline.make_reader(here.settings)
+        detector = detect.Detector(pipeline.load_ruleset(here.settings))
+        awake()
+        with pipeline.open_lake(here.settings) as lake, _Bar(here) as bar:
+            report = pipeline.Importer(reader, detector, lake, here.settings).run(paths, bar)
     here.answer(report.as_dict(per_file=per_file), _summary(report, per_file=per_file))
     for problem in report.problems[:_SHOWN_PROBLEMS]:
         here.notes.print(problem, markup=False)
@@ -50,7 +51,7 @@ def run(
         raise typer.Exit(EXIT_CONTENT)
 
 
-def _summary(report: ImportReport, *, per_file: bool) -> str:
+def _summary(report: pipeline.ImportReport, *, per_file: bool) -> str:
     lines = [_file_line(file) for file in report.files] if per_file else []
     lines.append(
         f"{len(report.files):,} files, {report.total('records'):,} records: "
@@ -62,7 +63,7 @@ def _summary(report: ImportReport, *, per_file: bool) -> str:
     return "\n".join(lines)
 
 
-def _file_line(file: FileReport) -> str:
+def _file_line(file: pipeline.FileReport) -> str:
     return (
         f"{file.path}: {file.state}, {file.records:,} records, {file.events:,} events, "
         f"{file.rejects:,} rejects, {file.added:,} new"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from miharu.pipeline.stages import LiveStages, Stages
     from miharu.pipeline.streaming import judge_paths, read_paths
     from miharu.pipeline.vitals import forget_vitals, read_vitals, vitals_folder, write_vitals
+    from miharu.pipeline.waking import waking_store
     from miharu.pipeline.wiring import Lake, load_ruleset, make_reader, open_lake
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "source_health",
     "start_source",
     "vitals_folder",
+    "waking_store",
     "worker_runs",
     "write_vitals",
 ]
@@ -118,6 +120,7 @@ __getattr__ = on_demand(
         "stages": ("LiveStages", "Stages"),
         "streaming": ("judge_paths", "read_paths"),
         "vitals": ("forget_vitals", "read_vitals", "vitals_folder", "write_vitals"),
+        "waking": ("waking_store",),
         "wiring": ("Lake", "load_ruleset", "make_reader", "open_lake"),
     },
 )

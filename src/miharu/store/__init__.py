@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from miharu.store.client import Store
     from miharu.store.errors import StateError, StoreError, StoreLostError
     from miharu.store.hunts import Hunt
+    from miharu.store.launch import wake
     from miharu.store.ledger import Batch, Counts, KnownContent, Segment
     from miharu.store.live import LiveBatch
     from miharu.store.outbox import Delivery, Notice, OutboxCount, Terms
@@ -43,6 +44,7 @@ __all__ = [
     "Token",
     "Transaction",
     "store_answers",
+    "wake",
 ]
 
 __getattr__ = on_demand(
@@ -52,6 +54,7 @@ __getattr__ = on_demand(
         "client": ("Store",),
         "errors": ("StateError", "StoreError", "StoreLostError"),
         "hunts": ("Hunt",),
+        "launch": ("wake",),
         "ledger": ("Batch", "Counts", "KnownContent", "Segment"),
         "live": ("LiveBatch",),
         "outbox": ("Delivery", "Notice", "OutboxCount", "Terms"),

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from miharu.core.settings import Settings
@@ -20,6 +21,8 @@ from miharu.store import wire
 from miharu.store.errors import StoreError, StoreLostError
 from miharu.store.places import EXIT_TAKEN, Places
 
+GRACE_SECONDS: Final = 3.0
+"""How long a process that was started lives on without a client."""
 _START_SECONDS: Final = 60.0
 _HELLO_SECONDS: Final = 20.0
 _PAUSE_SECONDS: Final = 0.02
@@ -60,6 +63,14 @@ def connect(places: Places, settings: Settings, grace: float) -> Link:
         time.sleep(_PAUSE_SECONDS)
     message = f"the store process of {places.data} does not answer; see {places.log}"
     raise StoreLostError(message)
+
+
+def wake(data: Path, settings: Settings, grace: float = GRACE_SECONDS) -> socket.socket:
+    """Return a connection that does nothing but keep the store process of a folder alive, starting one if none runs.
+
+    Raises StoreError where the process cannot start.
+    """
+    return connect(Places(data), settings, grace).socket
 
 
 def greet(places: Places) -> Link | None:

@@ -12,8 +12,8 @@ import yaml
 from miharu.catalog.sigma import Family, RowTest, Scope, SigmaMapping
 from miharu.core.columns import UTC_MICROS
 from miharu.detect import Detector, RuleSet
-from miharu.detect.documents import RuleFile
 from miharu.detect.compiling import compile_rules
+from miharu.detect.documents import RuleFile
 
 WHEN = datetime(2024, 5, 1, 12, tzinfo=UTC)
 DATASET = "made.up"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from miharu.detect import Detector, RuleSet
-from miharu.detect.documents import RuleFile
 from miharu.detect.compiling import compile_rules
+from miharu.detect.documents import RuleFile
 from tests.unit.detect.rulecraft import PLAIN_MAPPING, batch, compiled, hits, rule
 
 pytestmark = [pytest.mark.mission("S22"), pytest.mark.timeout(120)]

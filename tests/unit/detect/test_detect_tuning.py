@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from miharu.detect import NOTE_REASONS, Detector, RuleSet, Tuning, load_rules, read_tuning
-from miharu.detect.documents import RuleFile
 from miharu.detect.compiling import compile_rules
+from miharu.detect.documents import RuleFile
 from tests.unit.detect.rulecraft import PLAIN_MAPPING, batch, hits, rule
 
 pytestmark = pytest.mark.mission("S22")
