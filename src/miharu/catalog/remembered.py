@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from miharu.catalog.loading import load_logsources
 from miharu.catalog.logsource import LogSource
 from miharu.catalog.place import content_root
 from miharu.core.identity import hash_parts
@@ -30,6 +29,8 @@ def remembered_logsources(cache: Path, root: Path | None = None) -> list[LogSour
     known = files.read(key, list[LogSource])
     if known is not None:
         return known
+    from miharu.catalog.loading import load_logsources  # noqa: PLC0415 - not needed for what was checked before
+
     sources = [replace(source, tests=()) for source in load_logsources(folder)]
     files.write(key, sources)
     return sources

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from miharu.pipeline.importer import Importer
     from miharu.pipeline.live import LiveWorker, Pulse
     from miharu.pipeline.nearly import MOST_EVENTS, Nearly, explain_event, look_for_misses, nearly_as_object
-    from miharu.pipeline.notifying import Courier, plan_notices
+    from miharu.pipeline.notices import plan_notices
+    from miharu.pipeline.notifying import Courier
     from miharu.pipeline.report import FileReport, ImportReport, Progress, Silent
     from miharu.pipeline.rulebook import Imported, import_rules, remove_imported, rule_paths
     from miharu.pipeline.rulechecks import RuleRemark, check_rules
@@ -108,7 +109,8 @@ __getattr__ = on_demand(
         "importer": ("Importer",),
         "live": ("LiveWorker", "Pulse"),
         "nearly": ("MOST_EVENTS", "Nearly", "explain_event", "look_for_misses", "nearly_as_object"),
-        "notifying": ("Courier", "plan_notices"),
+        "notices": ("plan_notices",),
+        "notifying": ("Courier",),
         "report": ("FileReport", "ImportReport", "Progress", "Silent"),
         "rulebook": ("Imported", "import_rules", "remove_imported", "rule_paths"),
         "rulechecks": ("RuleRemark", "check_rules"),

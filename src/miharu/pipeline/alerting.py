@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 
-from miharu.pipeline.notifying import plan_notices
+from miharu.pipeline.notices import plan_notices
 from miharu.respond import Session, Target, regroup
 from miharu.store import Transaction
 

@@ -1,4 +1,4 @@
-"""Changed alerts → notices in the outbox; notices that are due → messages, sent until they arrive or are given up.
+"""Notices in the outbox that are due → messages, sent until they arrive or are given up.
 
 A notice is written in the transaction that writes its alert, so none is lost and none is queued twice. A message whose
 sending was cut off between the receiver's answer and our note of it goes again, under the same id: that is all a
@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -18,8 +18,8 @@ from typing import Final, TypeAlias
 import structlog
 
 from miharu.core.clock import Clock, system_clock
-from miharu.respond import Change, DeliveryError, Target, alert_context, deliver
-from miharu.store import Delivery, Notice, State, Terms
+from miharu.respond import DeliveryError, Target, deliver
+from miharu.store import Delivery, State, Terms
 
 Sender: TypeAlias = Callable[[Target, Delivery], None]
 
@@ -37,21 +37,6 @@ _DOUBLINGS: Final = 20
 _SPREAD: Final = 0.25
 
 _log = structlog.get_logger()
-
-
-def plan_notices(targets: Sequence[Target], changes: Iterable[Change]) -> list[Notice]:
-    """Return what each target is told of changed alerts: that one opened, or that its level rose."""
-    notices: list[Notice] = []
-    for change in changes:
-        told = [(alert, "opened") for alert in change.new]
-        told += [(alert, f"raised:{alert.rule_level}") for alert in change.raised]
-        notices += [
-            Notice(target.name, alert.id, kind, alert_context(alert, kind))
-            for alert, kind in told
-            for target in targets
-            if target.wants(alert)
-        ]
-    return notices
 
 
 def pause_after(attempts: int) -> timedelta:

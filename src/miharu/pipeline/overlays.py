@@ -10,13 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 import polars as pl
-import structlog
 
 from miharu.core.clock import Clock, system_clock
 from miharu.core.columns import EVENT_ID
 from miharu.core.finding import HIDDEN_BY
 from miharu.detect import Detector
-from miharu.pipeline.exceptions import compile_exceptions
 from miharu.store import OverlayBook, RuleException, State
 
 _RULE: Final = "rule.id"
@@ -24,8 +22,6 @@ _LEVEL: Final = "rule.level"
 
 EventsOf: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame]
 """Findings → their events."""
-
-_log = structlog.get_logger()
 
 
 class Overlays:
@@ -58,9 +54,7 @@ class Overlays:
         self._book = self._desk.book()
         now = self._clock()
         usable = [exception for exception in self._book.exceptions if exception.holds_at(now)]
-        self._detector, faults = compile_exceptions(usable)
-        for fault in faults:
-            _log.warning("exception not applied", action="exception-refused", error=fault)
+        self._detector = _judging(usable) if usable else None
         self._exceptions = usable
 
     def _hide(self, found: pl.DataFrame, events: EventsOf) -> pl.DataFrame:
@@ -81,6 +75,18 @@ class Overlays:
         )
         joined = found.drop(HIDDEN_BY).join(held, on=[EVENT_ID, _RULE], how="left", maintain_order="left")
         return joined.with_columns(pl.col(HIDDEN_BY).fill_null("")).select(found.columns)
+
+
+def _judging(exceptions: Sequence[RuleException]) -> Detector | None:
+    # Few installations have any; to compile them takes a language and a logger that are slow to import.
+    import structlog  # noqa: PLC0415
+
+    from miharu.pipeline.exceptions import compile_exceptions  # noqa: PLC0415
+
+    detector, faults = compile_exceptions(exceptions)
+    for fault in faults:
+        structlog.get_logger().warning("exception not applied", action="exception-refused", error=fault)
+    return detector
 
 
 def visible(findings: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], change: Collection[str]) -> None:
@@ -15,6 +15,9 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
         return
     keys = list(table.primary_key.columns)
     if connection.dialect.name == "postgresql":
+        # Takes a while to import, and most installations have no use for it.
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415
+
         theirs = postgresql.insert(table)
         changes = {name: theirs.excluded[name] for name in change}
         statement = (
