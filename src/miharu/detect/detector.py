@@ -14,14 +14,14 @@ from miharu.detect.columns import BatchColumns
 from miharu.detect.eventvalues import EventValues
 from miharu.detect.explaining import Explainer, Explanation
 from miharu.detect.findings import FindingWriter, no_findings
-from miharu.detect.grouping import Group, Hits, RowVerdict
+from miharu.detect.grouping import Group, Hits, RowVerdict, verdicts_of
 from miharu.detect.hashing import Hasher, Mask, RowKeys, random_words
 from miharu.detect.keywords import KeywordSearch, RawTexts, Scanners
 from miharu.detect.leftovers import NameSearch
 from miharu.detect.model import RuleSet
 from miharu.detect.nearest import NearMisses, WhyNot
 from miharu.detect.plan import make_plan
-from miharu.detect.ragged import Numbers
+from miharu.detect.ragged import Numbers, no_pairs, once
 from miharu.detect.remembering import Remembered
 from miharu.detect.routing import Router, Routes
 from miharu.detect.trials import Keywords, Placed, Trials
@@ -62,7 +62,7 @@ class Detector:
         self._columns = list(dict.fromkeys(name for spec in ruleset.fields for name in spec.columns))
         self._names = NameSearch(self._columns)
         self._places = {name: place for place, name in enumerate(self._columns)}
-        self._words = random_words(len(ruleset.predicates) + 1)
+        self._words = random_words(len(ruleset.predicates))
         self._scanners = Scanners()
         self._searches: dict[int, KeywordSearch] = {}
 
@@ -106,14 +106,30 @@ class Detector:
         return found
 
     def _look_up(self, placed: Placed, rows: Numbers, hits: Hits) -> None:
-        """Add what holds for `rows`, most of which were seen before."""
+        """Add what holds for `rows`; those of groups whose rows come again were mostly seen before."""
+        again = np.array([group.comes_again for group in placed.groups])[placed.group_of[rows]]
+        for group, asked in zip(placed.groups, placed.counts(rows[~again]), strict=True):
+            if asked:
+                group.weigh(asked, asked)
+        if again.any():
+            self._recall(placed, rows[again], hits)
+        if not again.all():
+            for found in self._trials.found(placed, rows[~again]):
+                hits.add_rule(found)
+
+    def _recall(self, placed: Placed, rows: Numbers, hits: Hits) -> None:
+        """Add what holds for `rows`, and remember it."""
         places, inverse, names = self._keys(placed).distinct(rows)
         known = self._known.get
         verdicts = [known(name) for name in names]
         new = [number for number, verdict in enumerate(verdicts) if verdict is None]
+        fresh = rows[places[new]]
+        for group, asked, unknown in zip(placed.groups, placed.counts(rows), placed.counts(fresh), strict=True):
+            if asked:
+                group.weigh(asked, unknown)
         if new:
             ordered = np.argsort(places[new])
-            judged = self._trials.verdicts(placed, rows[places[new]][ordered])
+            judged = verdicts_of(self._trials.found(placed, fresh[ordered]), fresh[ordered])
             numbers = np.array(new)[ordered].tolist()
             for number, verdict in zip(numbers, judged, strict=True):
                 verdicts[number] = verdict
@@ -134,8 +150,8 @@ class Detector:
             keys.add(cells.rows[here], cells.hashes[here])
         words = np.stack([group.words for group in placed.groups], axis=1)
         keys.add_words(slice(None), words[:, placed.group_of])
-        for row, numbers in placed.keywords.items():
-            keys.add_words([row], self._words[:, [*numbers, -1]].sum(axis=1, dtype=np.uint64))
+        held, numbers = placed.keywords
+        keys.add_each(held, self._words[:, numbers])
         return keys
 
     def explain(self, rule_id: str, event: pl.DataFrame) -> Explanation | None:
@@ -164,7 +180,7 @@ class Detector:
         routes = {route for group in groups for route in group.routes}
         searched = {route for route in routes if self._plan.routes[route].keywords}
         if not searched:
-            return {}
+            return no_pairs()
         rows_of = {
             route: np.flatnonzero(np.array([route in group.routes for group in groups])[group_of]).astype(np.uint32)
             for route in searched
@@ -172,12 +188,8 @@ class Detector:
         wide = [route for route in searched if len(rows_of[route]) * _WIDE >= len(batch)]
         raw = RawTexts(batch, (text for route in wide for text in self._search(route).fragments), self._scanners)
         values = EventValues(batch, columns)
-        found: dict[int, frozenset[int]] = {}
-        for route in sorted(searched):
-            search = self._search(route)
-            for row, held in search.decide_all(search.candidates(raw, rows_of[route]), values).items():
-                found[row] = found.get(row, frozenset()) | held
-        return found
+        found = [self._search(route).find(raw, rows_of[route], values) for route in sorted(searched)]
+        return once(*(np.concatenate(numbers) for numbers in zip(*found, strict=True)))
 
     def _search(self, route: int) -> KeywordSearch:
         search = self._searches.get(route)

@@ -18,7 +18,8 @@ from miharu.detect.columns import BatchColumns, text_of
 _SKIPPED: Final = ("record.", "event.id", "event.created", "event.ingested", "event.dataset", "log.", "@timestamp")
 ESCAPES: Final = r'[&\\]|""'
 """What some format escapes by: a raw text without it spells every value as it is."""
-_JSON: Final = r"^\s*[\[{]"
+JSON: Final = r"^\s*[\[{]"
+"""How JSON begins."""
 
 
 class EventValues:
@@ -131,7 +132,7 @@ class ValueTable:
         if EVENT_ORIGINAL not in self._batch.columns:
             return None
         texts = self._batch.get_column(EVENT_ORIGINAL)[self._rows].cast(pl.String, strict=False)
-        odd = _beyond_ascii(texts) | texts.str.contains(_JSON).fill_null(value=True)
+        odd = _beyond_ascii(texts) | texts.str.contains(JSON).fill_null(value=True)
         return _Lowered(texts.set(odd, None).str.to_lowercase(), odd.to_numpy(), lists=False)
 
     def _column(self, name: str) -> _Lowered | None:
@@ -150,7 +151,7 @@ class ValueTable:
 
 def spelled_out(raw: Sequence[str]) -> bool:
     """Return whether a raw text (see `EventValues.raw`) escapes nothing: what does not stand in it is in no value."""
-    return len(raw) == 1 and not re.match(_JSON, raw[0]) and re.search(ESCAPES, raw[0]) is None
+    return len(raw) == 1 and not re.match(JSON, raw[0]) and re.search(ESCAPES, raw[0]) is None
 
 
 def _searched(name: str) -> bool:

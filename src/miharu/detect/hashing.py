@@ -57,21 +57,24 @@ class Hasher:
         if len(self._seeds) > _MOST_SEEDS:
             self._seeds.clear()
         frame = pl.DataFrame([column.texts.alias(str(nth)) for nth, column in enumerate(columns.values())])
-        rows: dict[str, Numbers] = {}
-        hashed: list[pl.Expr] = []
-        for (name, column), present in zip(
-            columns.items(), frame.select(pl.all().is_not_null()).get_columns(), strict=True
-        ):
-            here = present.to_numpy()
-            here = np.flatnonzero(here & masks[name] if name in masks else here)
-            if len(here):
-                rows[name] = here
-                texts = column.texts if len(here) == len(column.texts) else column.texts[here]
-                hashed.append(pl.lit(texts).hash(self._seed(name, lists=column.lists)).implode().alias(name))
-        if not rows:
-            return {}
-        hashes = pl.select(hashed)
-        return {name: Cells(columns[name], here, hashes[name][0].to_numpy()) for name, here in rows.items()}
+        # All values at once: to pick those of a mask first costs more than to hash the others.
+        hashed = frame.select(
+            pl.col(str(nth)).hash(self._seed(name, lists=column.lists))
+            for nth, (name, column) in enumerate(columns.items())
+        )
+        gaps = [nth for nth, column in enumerate(columns.values()) if column.texts.null_count()]
+        present = frame.select(pl.col(str(nth)).is_not_null() for nth in gaps).to_dict()
+        every = np.arange(len(frame))
+        found: dict[str, Cells] = {}
+        for nth, (name, column) in enumerate(columns.items()):
+            here = masks.get(name)
+            if (some := present.get(str(nth))) is not None:
+                here = some.to_numpy() if here is None else here & some.to_numpy()
+            rows = every if here is None else np.flatnonzero(here)
+            if len(rows):
+                words = hashed.to_series(nth).to_numpy()
+                found[name] = Cells(column, rows, words if len(rows) == len(every) else words[rows])
+        return found
 
     def _seed(self, name: str, *, lists: bool) -> int:
         return self._seeds.setdefault(f"{name}[]" if lists else name, secrets.randbits(_SEED_BITS))
@@ -98,6 +101,11 @@ class RowKeys:
         """Add both halves of something to the keys of rows."""
         self._first[rows] += words[0]
         self._second[rows] += words[1]
+
+    def add_each(self, rows: Numbers, words: Words) -> None:
+        """Add a column of words to the key of each row; a row may be named many times."""
+        np.add.at(self._first, rows, words[0])
+        np.add.at(self._second, rows, words[1])
 
     def distinct(self, rows: Numbers) -> tuple[Numbers, Numbers, list[bytes]]:
         """Return places in `rows` of each distinct key, for every place the number of its key, and the keys."""

@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,10 @@ import polars as pl
 from miharu.core.columns import EVENT_ORIGINAL
 from miharu.detect.columns import Rows
 from miharu.detect.engines import literal_of
-from miharu.detect.eventvalues import EventValues, spelled_out
+from miharu.detect.eventvalues import JSON, EventValues, spelled_out
 from miharu.detect.judging import Judge
 from miharu.detect.model import Predicate, ValueTest
+from miharu.detect.ragged import Numbers, Ragged, no_pairs
 from miharu.detect.rawscan import RawColumn, RawScanner
 
 _RUN: Final = re.compile(r"[a-z0-9 ._:;,()@#$%*=!?\[\]{}|~^-]+", re.ASCII)
@@ -41,6 +42,9 @@ _PIECE: Final = 4
 _OFTEN: Final = 0.03
 """A piece that stands in more than this part of the rows saves nothing."""
 
+Found: TypeAlias = tuple[Numbers, Numbers]
+"""Rows of the batch, and what was found there; equally long."""
+
 Candidates = Mapping[int, frozenset[int]]
 """Keyword predicates that may hold, by row of the batch; other rows hold none."""
 
@@ -57,6 +61,10 @@ class _Keyword:
     def verbatim(self) -> bool:
         """Return whether no format escapes any of its characters."""
         return bool(self.run) and self.run == self.literal and self.test.op == "contains"
+
+    def told_by(self, fragment: str) -> bool:
+        """Return whether the fragment is all of it, so that it holds where the fragment stands in a value."""
+        return self.verbatim and self.plain and fragment == self.literal
 
     @property
     def plain(self) -> bool:
@@ -78,27 +86,40 @@ class KeywordSearch:
             self._keywords[number] = _Keyword(predicate.test, literal, run)
             (runs.setdefault(run, []) if run else unscanned).append(number)
         self._unscanned = frozenset(unscanned)
-        self._fragments = {
-            fragment: frozenset(number for run in covered for number in runs[run])
+        fragments = {
+            fragment: sorted(number for run in covered for number in runs[run])
             for fragment, covered in _covering(list(runs)).items()
         }
+        self.fragments = tuple(fragments)
+        """Texts of which one must stand in the raw text for a keyword to hold."""
+        settled = [
+            [number for number in numbers if self._keywords[number].told_by(fragment)]
+            for fragment, numbers in fragments.items()
+        ]
+        self._wanting = Ragged(list(fragments.values()))
+        self._settled = Ragged(settled)
+        self._open = Ragged([
+            [number for number in numbers if number not in held]
+            for numbers, held in zip(fragments.values(), settled, strict=True)
+        ])  # fmt: skip
         self._judge = Judge()
 
-    @property
-    def fragments(self) -> tuple[str, ...]:
-        """Return texts of which one must stand in the raw text for a keyword to hold."""
-        return tuple(self._fragments)
-
-    def candidates(self, raw: RawTexts, rows: Rows) -> Candidates:
-        """Return which predicates may hold for which of `rows`."""
+    def find(self, raw: RawTexts, rows: Rows, values: EventValues) -> Found:
+        """Return those of `rows` for which predicates hold, and the predicates."""
         every = frozenset(self._keywords)
         if raw.texts is None:
-            return dict.fromkeys(rows.tolist(), every)
-        found: dict[int, frozenset[int]] = dict.fromkeys(rows.tolist(), self._unscanned) if self._unscanned else {}
-        for row, hits in raw.holding(self.fragments, rows).items():
-            found[row] = self._unscanned.union(*(self._fragments[hit] for hit in hits))
-        found.update(dict.fromkeys(rows[np.isin(rows, raw.unsure)].tolist() if raw.unsure else (), every))
-        return found
+            return _pairs(self.decide_all(dict.fromkeys(rows.tolist(), every), values))
+        candidates = dict.fromkeys(rows.tolist(), self._unscanned) if self._unscanned else {}
+        held, hits = raw.holding(self.fragments, rows)
+        plain = raw.plain(held)
+        # In a text that is no JSON a keyword without anything that could be escaped holds where it is found.
+        sure = _taken(self._settled, held[plain], hits[plain])
+        for part in (_taken(self._open, held[plain], hits[plain]), _taken(self._wanting, held[~plain], hits[~plain])):
+            for row, number in zip(*(numbers.tolist() for numbers in part), strict=True):
+                candidates[row] = candidates.get(row, frozenset()) | {number}
+        candidates.update(dict.fromkeys(rows[np.isin(rows, raw.unsure)].tolist() if raw.unsure else (), every))
+        others = _pairs(self.decide_all(candidates, values))
+        return np.concatenate([sure[0], others[0]]), np.concatenate([sure[1], others[1]])
 
     def decide_all(self, candidates: Candidates, values: EventValues) -> Candidates:
         """Return which of the candidates hold; rows without any are left out."""
@@ -146,42 +167,61 @@ class RawTexts:
         self.unsure: list[int] = []
         self._scanners = scanners
         self._wide = frozenset((*_SPELLING, *wide))
-        self._found: dict[int, set[str]] = {}
+        self._found = no_pairs()
+        self._ordered: Mapping[str, int] = {}
         if self.texts is not None:
             self._column = RawColumn(self.texts)
-            self._found = scanners.scan(self._wide, self._column)
-            spelled = [row for row, hits in self._found.items() if not hits.isdisjoint(_SPELLING)]
+            self._found, self._ordered = scanners.scan(self._wide, self._column)
+            spelled = self._only(_SPELLING, self._found, self._ordered)[0]
             nulls = self.texts.is_null().arg_true().to_list() if self.texts.null_count() else []
-            self.unsure = [*(row for row in spelled if _SPELLED.search(self.texts[row])), *nulls]
+            self.unsure = [*(row for row in sorted(set(spelled.tolist())) if _SPELLED.search(self.texts[row])), *nulls]
 
-    def holding(self, fragments: Sequence[str], rows: Rows) -> dict[int, set[str]]:
-        """Return which of the fragments stand in which of `rows`; rows without any are left out."""
+    def holding(self, fragments: Sequence[str], rows: Rows) -> Found:
+        """Return those of `rows` in which fragments stand, and the places of the fragments."""
         if self.texts is None or not fragments:
-            return {}
-        if self._wide.issuperset(fragments):
-            here = set(rows.tolist()) if len(rows) < len(self.texts) else None
-            held = {row: hits.intersection(fragments) for row, hits in self._found.items() if not here or row in here}
-            return {row: hits for row, hits in held.items() if hits}
+            return no_pairs()
         wanted = np.zeros(len(self.texts), dtype=np.bool_)
         wanted[rows] = True
-        return self._scanners.scan(frozenset(fragments), self._column, wanted)
+        if not self._wide.issuperset(fragments):
+            return self._only(fragments, *self._scanners.scan(frozenset(fragments), self._column, wanted))
+        held, places = self._only(fragments, self._found, self._ordered)
+        here = wanted[held]
+        return held[here], places[here]
+
+    def plain(self, rows: Numbers) -> npt.NDArray[np.bool_]:
+        """Return which of some rows (a row may be named again and again) have a text that is no JSON."""
+        if self.texts is None or not len(rows):
+            return np.zeros(len(rows), dtype=np.bool_)
+        some, which = np.unique(rows, return_inverse=True)
+        texts = self.texts.gather(some).cast(pl.String, strict=False)
+        told: npt.NDArray[np.bool_] = (~texts.str.contains(JSON).fill_null(value=True)).to_numpy()[which]
+        return told
+
+    @staticmethod
+    def _only(texts: Sequence[str], found: Found, ordered: Mapping[str, int]) -> Found:
+        """Return what was found of some texts, by their places, which `ordered` numbers."""
+        places = np.full(len(ordered), -1, dtype=np.intp)
+        places[[ordered[text] for text in texts]] = np.arange(len(texts))
+        rows, numbers = found
+        here = places[numbers] >= 0
+        return rows[here], places[numbers[here]]
 
 
 class Scanners:
     """Scanners by the texts they look for, kept for later batches."""
 
     def __init__(self) -> None:
-        self._scanners: dict[frozenset[str], tuple[RawScanner, list[str]]] = {}
+        self._scanners: dict[frozenset[str], tuple[RawScanner, Mapping[str, int]]] = {}
         self._pieces: dict[frozenset[str], tuple[frozenset[str], frozenset[str]]] = {}
 
     def scan(
         self, wanted: frozenset[str], column: RawColumn, rows: npt.NDArray[np.bool_] | None = None
-    ) -> dict[int, set[str]]:
-        """Return which of the wanted texts stand in which rows of a mask (None: in all)."""
+    ) -> tuple[Found, Mapping[str, int]]:
+        """Return rows of a mask (None: of all) and the texts that stand there, by the numbers that are told too."""
         if rows is None:
             rows = self._with_pieces(wanted, column)
         scanner, ordered = self._scanner(wanted)
-        return {row: {ordered[hit] for hit in hits} for row, hits in scanner.scan(column, rows).items()}
+        return scanner.pairs(column, rows), ordered
 
     def _with_pieces(self, wanted: frozenset[str], column: RawColumn) -> npt.NDArray[np.bool_] | None:
         """Return the rows that hold a piece of a wanted text; None where to look for pieces is not worth while.
@@ -193,7 +233,7 @@ class Scanners:
             scanner, ordered = self._scanner(pieces)
             rows, numbers = scanner.pairs(column)
             counts = np.bincount(numbers, minlength=len(ordered))
-            common = {ordered[number] for number in np.flatnonzero(counts > column.height * _OFTEN).tolist()}
+            common = {text for text, number in ordered.items() if counts[number] > column.height * _OFTEN}
             if common:
                 avoided |= common
                 self._keep_pieces(wanted, shared_pieces(wanted, avoided), avoided)
@@ -209,13 +249,24 @@ class Scanners:
             self._pieces.clear()
         self._pieces[wanted] = pieces, avoided
 
-    def _scanner(self, wanted: frozenset[str]) -> tuple[RawScanner, list[str]]:
+    def _scanner(self, wanted: frozenset[str]) -> tuple[RawScanner, Mapping[str, int]]:
         if wanted not in self._scanners:
             if len(self._scanners) >= _SCANNERS:
                 self._scanners.clear()
             ordered = sorted(wanted)
-            self._scanners[wanted] = (RawScanner(ordered), ordered)
+            self._scanners[wanted] = RawScanner(ordered), {text: number for number, text in enumerate(ordered)}
         return self._scanners[wanted]
+
+
+def _taken(lists: Ragged, rows: Numbers, places: Numbers) -> Found:
+    owners, numbers = lists.take(places)
+    return rows[owners], numbers
+
+
+def _pairs(held: Candidates) -> Found:
+    pairs = [(row, number) for row, numbers in held.items() for number in numbers]
+    told = np.array(pairs, dtype=np.intp).reshape(-1, 2)
+    return told[:, 0], told[:, 1]
 
 
 def _covering(runs: Sequence[str]) -> dict[str, list[str]]:

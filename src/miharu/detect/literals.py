@@ -144,9 +144,9 @@ class LiteralHits:
                 self._scan_alone(search, texts[first], int(owners[first]))
                 continue
             numbers, stops = search.scanner.places(lined.part(first, last))
-            if numbers:
-                self._ids.append(np.array(numbers, dtype=np.intp) + search.first)
-                self._stops.append(np.array(stops, dtype=np.int64) + (lined.begins[first] + self._bytes))
+            if len(numbers):
+                self._ids.append(numbers + search.first)
+                self._stops.append(stops + (lined.begins[first] + self._bytes))
         if len(self._ids) > before:
             self._begins.append(lined.begins[:-1] + self._bytes)
             self._owners.append(owners)

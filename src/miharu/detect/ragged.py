@@ -27,6 +27,11 @@ class Ragged:
         return owners, self._flat[self._starts[which][owners] + within]
 
 
+def no_pairs() -> tuple[Numbers, Numbers]:
+    """Return nothing, of two numbers each."""
+    return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
+
+
 def places_by(values: npt.NDArray[Any]) -> tuple[Numbers, Numbers]:
     """Return one place of each distinct value, and for every place the number of its value."""
     if not len(values):
@@ -46,7 +51,8 @@ def once(these: Numbers, those: Numbers) -> tuple[Numbers, Numbers]:
     if not len(these):
         return these, those
     width = int(those.max()) + 1
-    code = np.unique(these * width + those)
+    code = np.sort(these * width + those)
+    code = code[np.flatnonzero(np.diff(code, prepend=-1))]
     return code // width, code % width
 
 

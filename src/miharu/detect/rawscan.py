@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from miharu.detect.ragged import Numbers, once
+from miharu.detect.scanning import Places, occurrences
 
 _GAP: Final = 2_048
 """Bytes between two texts that are rather scanned in vain than jumped over."""
@@ -27,7 +28,6 @@ _VIEW_BYTES: Final = 16
 _BUFFER_BITS: Final = 32
 
 Mask = npt.NDArray[np.bool_]
-Places = npt.NDArray[np.int64]
 
 
 class RawColumn:
@@ -100,8 +100,6 @@ class RawScanner:
             literal=True,
         )
         self._scratch: Any = hyperscan.Scratch(self._database)
-        self._numbers: list[int] = []
-        self._ends: list[int] = []
 
     def scan(self, column: RawColumn, wanted: Mask | None = None) -> dict[int, set[int]]:
         """Return the numbers of what was found, by row, in some rows (None: in all); nulls hold nothing."""
@@ -131,23 +129,7 @@ class RawScanner:
 
     def _hits(self, column: RawColumn, wanted: Mask | None) -> tuple[Places, Places]:
         """Return the number of every literal that was found, and the address of its end."""
-        self._numbers.clear()
-        self._ends.clear()
-        bases: list[int] = []
-        counts: list[int] = []
-        scan, note, before = self._database.scan, self._note, 0
-        for address, data in column.runs(wanted):
-            scan(data, match_event_handler=note, scratch=self._scratch)
-            if len(self._ends) > before:
-                bases.append(address)
-                counts.append(len(self._ends) - before)
-                before = len(self._ends)
-        ends = np.array(self._ends, dtype=np.int64) + np.repeat(np.array(bases, dtype=np.int64), counts)
-        return np.array(self._numbers, dtype=np.int64), ends
-
-    def _note(self, number: int, _start: int, end: int, _flags: int, _context: Any) -> None:
-        self._numbers.append(number)
-        self._ends.append(end)
+        return occurrences(self._database, self._scratch, column.runs(wanted))
 
 
 def _overlap(starts: Places, lengths: Places) -> bool:

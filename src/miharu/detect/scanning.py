@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias
 
 import hyperscan
+import numpy as np
+import numpy.typing as npt
+
+_END_BITS: Final = 32
+
+Places: TypeAlias = npt.NDArray[np.int64]
 
 
 class PatternScanner:
@@ -16,8 +23,6 @@ class PatternScanner:
     def __init__(self, database: bytes) -> None:
         self._database: Any = hyperscan.loadb(database, hyperscan.HS_MODE_BLOCK)
         self._scratch: Any = hyperscan.Scratch(self._database)
-        self._numbers: list[int] = []
-        self._ends: list[int] = []
         self._distinct: set[int] = set()
 
     def scan(self, data: bytes) -> set[int]:
@@ -27,17 +32,35 @@ class PatternScanner:
             self._database.scan(data, match_event_handler=self._note, scratch=self._scratch)
         return self._distinct
 
-    def places(self, data: memoryview) -> tuple[list[int], list[int]]:
-        """Return every occurrence: its pattern and where it ends. The lists are reused by the next scan."""
-        self._numbers.clear()
-        self._ends.clear()
-        if data:
-            self._database.scan(data, match_event_handler=self._note_place, scratch=self._scratch)
-        return self._numbers, self._ends
+    def places(self, data: memoryview) -> tuple[Places, Places]:
+        """Return every occurrence: its pattern and where it ends."""
+        return occurrences(self._database, self._scratch, [(0, data)])
 
     def _note(self, number: int, _start: int, _end: int, _flags: int, _context: Any) -> None:
         self._distinct.add(number)
 
-    def _note_place(self, number: int, _start: int, end: int, _flags: int, _context: Any) -> None:
-        self._numbers.append(number)
-        self._ends.append(end)
+
+def occurrences(database: Any, scratch: Any, pieces: Iterable[tuple[int, memoryview]]) -> tuple[Places, Places]:
+    """Return every occurrence of a database's patterns in pieces of memory: the pattern, and the address of its end.
+
+    Each piece comes with its address and is shorter than 4 GiB.
+    """
+    codes: list[int] = []
+    bases: list[int] = []
+    counts: list[int] = []
+    add, scan, before = codes.append, database.scan, 0
+
+    def note(number: int, _start: int, end: int, _flags: int, _context: Any) -> None:
+        # One number an occurrence, for they are many.
+        add(number << _END_BITS | end)
+
+    for address, data in pieces:
+        if len(data):
+            scan(data, match_event_handler=note, scratch=scratch)
+        if len(codes) > before:
+            bases.append(address)
+            counts.append(len(codes) - before)
+            before = len(codes)
+    found = np.array(codes, dtype=np.int64)
+    ends = (found & ((1 << _END_BITS) - 1)) + np.repeat(np.array(bases, dtype=np.int64), counts)
+    return found >> _END_BITS, ends

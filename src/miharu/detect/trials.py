@@ -7,20 +7,21 @@ the key was found. The work grows with the values and with what is found in them
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from miharu.detect.grouping import NOTHING, Group, RowVerdict
+from miharu.detect.grouping import Group, RuleHits
 from miharu.detect.hashing import Cells
 from miharu.detect.plan import Plan
-from miharu.detect.ragged import Numbers, once
+from miharu.detect.ragged import Numbers, by_number, once
 from miharu.detect.sheet import Sheet, Uses
 
-Keywords = Mapping[int, frozenset[int]]
-"""Keyword predicates that hold, by row of a batch; rows without any are left out."""
+Keywords: TypeAlias = tuple[Numbers, Numbers]
+"""Rows of a batch, and the keyword predicates that hold there; equally long, each pair once, ordered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class Placed:
         """Return the number of rows."""
         return len(self.group_of)
 
+    def counts(self, rows: Numbers) -> list[int]:
+        """Return how many of some rows belong to each group."""
+        found: list[int] = np.bincount(self.group_of[rows], minlength=len(self.groups)).tolist()
+        return found
+
     def rows_of(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Return which rows belong to the groups of a mask."""
         return mask[self.group_of]
@@ -49,31 +55,29 @@ class Trials:
         self._plan = plan
         self._routes = np.array([case.route for case in plan.cases], dtype=np.intp)
 
-    def verdicts(self, placed: Placed, rows: Numbers) -> list[RowVerdict]:
-        """Return the verdict of each of some rows of a batch."""
+    def found(self, placed: Placed, rows: Numbers) -> list[RuleHits]:
+        """Return for which of some rows of a batch which rules hold, in the order of the rules."""
         sheet = self._screened(placed, rows)
         cases, tried = self._candidates(placed, rows, sheet)
         held: dict[int, set[int]] = defaultdict(set)
-        sheet.choose(np.unique(tried))
+        sheet.choose(tried)
         for number, some in _by_case(cases, tried):
             case = self._plan.cases[number]
-            for row in case.narrow(self._plan.given)(sheet, some):
-                held[row].add(case.rule)
-        found = dict.fromkeys(rows.tolist(), NOTHING)
-        for row, rules in held.items():
-            group = placed.groups[int(placed.group_of[row])]
-            found[row] = group.verdict(rules, row, placed.cells, placed.keywords.get(row, ()))
-        return list(found.values())
+            if left := case.narrow(self._plan.given)(sheet, some):
+                held[case.rule] |= left
+        keywords = _by_row(placed.keywords, set().union(*held.values()))
+        return [hits for rule in sorted(held) for hits in _told(placed, rule, sorted(held[rule]), keywords)]
 
     def _screened(self, placed: Placed, rows: Numbers) -> Sheet:
         uses = np.stack([group.fields for group in placed.groups], axis=1)
         sheet = Sheet(self._plan.fields, placed.cells, Uses(uses, placed.group_of))
         sheet.choose(rows)
         sheet.screen(self._plan.screens)
-        pairs = [(row, number) for row in rows.tolist() for number in placed.keywords.get(row, ())]
-        if pairs:
-            noted = np.array(pairs, dtype=np.intp)
-            sheet.note(noted[:, 0], noted[:, 1])
+        if len(placed.keywords[0]):
+            chosen = np.zeros(placed.height, dtype=np.bool_)
+            chosen[rows] = True
+            here = chosen[placed.keywords[0]]
+            sheet.note(*(numbers[here] for numbers in placed.keywords))
         return sheet
 
     def _candidates(self, placed: Placed, rows: Numbers, sheet: Sheet) -> tuple[Numbers, Numbers]:
@@ -95,6 +99,21 @@ class Trials:
                 here = rows[routes[placed.group_of[rows], route]]
                 for case in always:
                     yield np.full(len(here), case), here
+
+
+def _by_row(keywords: Keywords, rows: Collection[int]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for row, number in zip(*(numbers.tolist() for numbers in keywords), strict=True):
+        if row in rows:
+            found.setdefault(row, []).append(number)
+    return found
+
+
+def _told(placed: Placed, rule: int, rows: list[int], keywords: Mapping[int, Sequence[int]]) -> Iterator[RuleHits]:
+    """Yield the rows of a rule with what it matched there, group by group."""
+    for number, some in by_number(np.array(rows, dtype=np.intp), placed.group_of[rows]).items():
+        ordered = some.tolist()
+        yield RuleHits(rule, ordered, placed.groups[number].matched(rule, ordered, placed.cells, keywords))
 
 
 def _by_case(cases: Numbers, rows: Numbers) -> Iterator[tuple[int, set[int]]]:
