@@ -40,6 +40,9 @@ def regroup(stored: Sequence[Alert], found: Sequence[Session], gap: timedelta) -
     `stored` holds every live alert of that rule and entity that lies within `gap` of a session in
     `found`; alerts further away cannot change and need not be given.
     """
+    if not stored and len(found) == 1:  # nearly always: nothing to sort or to join
+        opened = (_alert_of(found[0]),)
+        return Change(opened, opened)
     spans: list[Alert | Session] = sorted([*stored, *found], key=lambda span: (span.first, span.first_finding))
     written: list[Alert] = []
     new: list[Alert] = []
@@ -60,6 +63,20 @@ def regroup(stored: Sequence[Alert], found: Sequence[Session], gap: timedelta) -
     return Change(tuple(written), tuple(new), tuple(raised))
 
 
+def _alert_of(session: Session) -> Alert:
+    return Alert(
+        id=alert_id(session.rule_id, session.entity, session.first_finding),
+        rule_id=session.rule_id,
+        rule_name=session.rule_name,
+        rule_level=session.rule_level,
+        entity=session.entity,
+        first=session.first,
+        last=session.last,
+        first_finding=session.first_finding,
+        count=session.count,
+    )
+
+
 def _runs(spans: Sequence[Alert | Session], gap: timedelta) -> list[list[Alert | Session]]:
     """Split spans, sorted by start, where the pause after everything before is above the gap."""
     if not spans:
@@ -78,8 +95,7 @@ def _runs(spans: Sequence[Alert | Session], gap: timedelta) -> list[list[Alert |
 def _join(run: Sequence[Alert | Session], old: Sequence[Alert]) -> Alert:
     head = run[0]
     states = {alert.state for alert in old}
-    return Alert(
-        id=alert_id(head.rule_id, head.entity, head.first_finding),
+    joined = Session(
         rule_id=head.rule_id,
         rule_name=run[-1].rule_name,
         rule_level=max((span.rule_level for span in run), key=LEVELS.index),
@@ -88,6 +104,7 @@ def _join(run: Sequence[Alert | Session], old: Sequence[Alert]) -> Alert:
         last=max(span.last for span in run),
         first_finding=head.first_finding,
         count=sum(span.count for span in run),
-        # New evidence reopens what was closed; only an alert nothing was added to stays closed.
-        state="closed" if states == {"closed"} and len(old) == len(run) else "open",
     )
+    # New evidence reopens what was closed; only an alert nothing was added to stays closed.
+    stays_closed = states == {"closed"} and len(old) == len(run)
+    return replace(_alert_of(joined), state="closed" if stays_closed else "open")
