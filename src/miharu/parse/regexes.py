@@ -169,9 +169,9 @@ def _frame(frame: pl.DataFrame, pieces: Sequence[_Piece]) -> pl.DataFrame:
     rows = np.concatenate([piece.rows for piece in pieces])
     filled = pl.concat(map(_filled, pieces), how="diagonal", rechunk=True)
     found = [series for series in filled.get_columns() if series.name != _NONE]
-    if len(rows) == frame.height:
-        return frame.hstack(pl.DataFrame(found)[np.argsort(rows)])
-    return frame[rows].hstack(found)
+    if len(rows) < frame.height:
+        return frame[rows].hstack(found)
+    return frame.hstack(pl.DataFrame(found)[np.argsort(rows)]) if found else frame
 
 
 def _filled(piece: _Piece) -> pl.DataFrame:

@@ -10,15 +10,18 @@ match an engine prefers does not depend on a tail that takes anything, so the gr
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 import polars as pl
 
-_TAIL: Final = re.compile(r"\(\?P<(?P<name>[A-Za-z_][0-9A-Za-z_.]*)>\.(?P<many>[*+])\)\$$")
-_BEGIN: Final = re.compile(r"^(?P<dots>\(\?s\))?\^")
+_GROUP: Final = re.compile(
+    r"^\(\?P<(?P<name>[A-Za-z_][0-9A-Za-z_.]*)>(?P<front>.*)\.(?P<many>[*+])(?P<lazy>\??)\)$", re.DOTALL
+)
+_BEGIN: Final = re.compile(r"^(?P<flags>\(\?[is]+\))?\^")
+_PLAIN: Final = re.compile(r"(?:\\[^0-9A-Zabz<>]|\[(?:\\.|[^\\\]])+\]|\(\?:|\)|[^\\\[\]()^$|])*")
 _VERBOSE: Final = re.compile(r"\(\?[a-zA-Z]*x")
 _HEAD: Final = "_head_"
 _TEXT: Final = "text"
@@ -27,15 +30,17 @@ _AS_WRITTEN: Final = pl.QueryOptFlags.none()
 
 @dataclass(frozen=True, slots=True)
 class Tailed:
-    """An expression in two: `head` with its groups in one of the name _HEAD, and the last group's `name`.
+    """An expression in two: `head` with its groups, one of the name _HEAD among them, and the last group's `name`.
 
-    `lines`: whether the tail goes on over the end of a line; `some`: whether it must hold a character.
+    `lines`: whether the tail goes on over the end of a line; `some`: whether it must hold a character; `end`: what is
+    no more of it where it stands at the end of the text.
     """
 
     head: str
     name: str
     lines: bool
     some: bool
+    end: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +53,43 @@ class _Plan:
 
 @cache
 def tailed(pattern: str) -> Tailed | None:
-    """Return a pattern in two, None where it does not end with a group that takes the rest."""
-    begin, tail = _BEGIN.search(pattern), _TAIL.search(pattern)
-    if begin is None or tail is None:
+    r"""Return a pattern in two, None where it does not end with a group that takes the rest.
+
+    The group may begin with more (`(?P<text>[a-z]+=.*)$`), and what its end may be without (`(?P<text>.*?)\s*$`) can
+    stand behind it: a group that takes as little as it can ends where that begins, as far to the left as it goes.
+    """
+    begin, parts = _BEGIN.search(pattern), _last_group(pattern)
+    if begin is None or parts is None:
         return None
-    inner = pattern[begin.end() : tail.start()]
-    if not _is_one_branch(inner):
+    inner, group, end = pattern[begin.end() : parts[0]], _GROUP.match(pattern[slice(*parts)]), pattern[parts[1] : -1]
+    if group is None or not _is_one_branch(inner):
         return None
-    head = f"{pattern[: begin.end()]}(?P<{_HEAD}>{inner})"
-    return Tailed(head, tail["name"], begin["dots"] is not None, tail["many"] == "+")
+    front = group["front"]
+    if front and (front.endswith("\\") or "(?P<" in front or group["many"] == "+" or not _is_one_branch(front)):
+        return None
+    if (group["lazy"] or end) and not (not front and group["lazy"] and _may_be_missing(end)):
+        return None
+    flags = begin["flags"] or ""
+    head = f"{flags}^(?P<{_HEAD}>{inner}){front}"
+    return Tailed(head, group["name"], "s" in flags, group["many"] == "+", f"{flags}(?:{end})$" if end else "")
+
+
+def _last_group(pattern: str) -> tuple[int, int] | None:
+    """Return where the last named group outside others begins and ends, None if the pattern does not end with `$`."""
+    groups: list[tuple[int, int]] = []
+    begin = last = 0
+    for at, sign, depth in _signs(pattern):
+        if sign == "(" and not depth:
+            begin = at
+        elif sign == ")" and depth == 1 and pattern.startswith("(?P<", begin):
+            groups.append((begin, at + 1))
+        last = at
+    return groups[-1] if groups and pattern[last:] == "$" else None
+
+
+def _may_be_missing(end: str) -> bool:
+    """Tell whether the end of a pattern matches nothing too, holds no group, and asks for nothing before it."""
+    return _PLAIN.fullmatch(end) is not None and _is_one_branch(end) and re.fullmatch(end, "") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +147,8 @@ def _matches(text: pl.Series, pattern: str, plan: _Plan, found: pl.Series) -> Ma
     if plan.tail is None:
         return Matches(hits, list(groups.values()))
     rest = _behind(text, head)
+    if plan.tail.end:
+        rest = rest.str.replace(plan.tail.end, "")
     if plan.tail.some and (rest == "").any():
         whole = _plan(pattern, lines=True)
         return _matches(text, pattern, whole, text.alias(_TEXT).to_frame().select(whole.expression).to_series())
@@ -127,18 +162,39 @@ def _behind(text: pl.Series, head: pl.Series) -> pl.Series:
 
 def _is_one_branch(pattern: str) -> bool:
     """Tell whether a pattern is whole in itself and has no `|` outside its groups."""
-    depth, inside, at = 0, False, 0
+    depth = 0
+    for _, sign, before in _signs(pattern):
+        if sign == "|" and not before:
+            return False
+        depth = before + (sign == "(") - (sign == ")")
+        if sign == "[" or depth < 0:  # a class that is not closed
+            return False
+    return depth == 0
+
+
+def _signs(pattern: str) -> Iterator[tuple[int, str, int]]:
+    """Yield the signs of a pattern, how many groups are open before each, an escape or a class as one sign.
+
+    A class that is not closed comes as `[`.
+    """
+    depth = at = 0
     while at < len(pattern):
-        sign = pattern[at]
+        sign, begin = pattern[at], at
         if sign == "\\":
             at += 1
-        elif inside:
-            inside = sign != "]" or pattern[at - 1] == "[" or pattern[at - 2 : at] == "[^"
         elif sign == "[":
-            inside = True
-        elif sign in "()":
-            depth += 1 if sign == "(" else -1
-        elif sign == "|" and not depth:
-            return False
+            at = _class_end(pattern, at)
+            sign = "]" if at < len(pattern) else "["
+        yield begin, sign, depth
+        depth += (sign == "(") - (sign == ")")
         at += 1
-    return depth == 0 and not inside
+
+
+def _class_end(pattern: str, at: int) -> int:
+    """Return where the class that begins at `at` ends."""
+    at += 2 if pattern[at + 1 : at + 2] == "^" else 1
+    if pattern[at : at + 1] == "]":
+        at += 1
+    while at < len(pattern) and pattern[at] != "]":
+        at += 2 if pattern[at] == "\\" else 1
+    return at

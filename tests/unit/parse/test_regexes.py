@@ -68,3 +68,10 @@ def test_a_row_is_read_as_it_is_alone() -> None:
 def test_rows_in_one_frame_keep_their_order() -> None:
     (made,) = read_regex(records(50).drop("host"), STEP, together=True)
     assert made["row"].is_sorted()
+
+
+def test_forms_without_groups_add_nothing() -> None:
+    step = ReadStep("regex", "message", default=(Form("", "^a"), Form("", "^b")))
+    frame = records(40)
+    (made,) = read_regex(frame, step, together=True)
+    assert made.equals(frame)
