@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from miharu.normalise.lists import distinct_lists
@@ -71,15 +72,29 @@ def _gathered(name: str, columns: tuple[str, ...], batch: pl.DataFrame) -> pl.Se
     """Gather distinct values into a list; null where there are none. A list that is there already comes first."""
     used = [batch.get_column(column) for column in columns if column in batch.columns]
     used = [series for series in used if series.null_count() < len(series)]
-    lists = [name] if name in batch.columns else []
-    lists += [series.name for series in used if series.dtype != pl.String]
     if not used:
         return None
+    lists = [batch.get_column(name)] if name in batch.columns else []
+    lists += [series for series in used if series.dtype != pl.String]
+    ordered = [*lists, *(series for series in used if series.dtype == pl.String)]
     if not lists:
-        return distinct_lists(used).alias(name)
-    scalars = [series for series in used if series.dtype == pl.String]
-    parts = [pl.col(column).fill_null([]) for column in lists]
-    with_scalars = batch.select(lists).with_columns(distinct_lists(scalars).alias("\n")) if scalars else batch
-    parts += [pl.col("\n").fill_null([])] if scalars else []
-    both = pl.concat_list(parts).list.drop_nulls().list.unique(maintain_order=True)
-    return with_scalars.select(pl.when(both.list.len() > 0).then(both).alias(name)).to_series()
+        return distinct_lists(ordered).alias(name)
+    longer = pl.any_horizontal(pl.col(series.name).list.len() > 1 for series in lists)
+    rows = pl.DataFrame(lists).select(longer.fill_null(value=False)).to_series().arg_true()
+    firsts = [series.list.first() if isinstance(series.dtype, pl.List) else series for series in ordered]
+    found = distinct_lists(firsts)
+    if not rows.is_empty():
+        places = np.arange(batch.height)
+        places[rows.to_numpy()] = batch.height + np.arange(len(rows))
+        found = pl.concat([found, _merged([series.gather(rows) for series in ordered])]).gather(places)
+    return found.alias(name)
+
+
+def _merged(columns: Sequence[pl.Series]) -> pl.Series:
+    """Return lists of the distinct values of columns, some of which hold lists of several."""
+    scalars = [series for series in columns if series.dtype == pl.String]
+    lists = [series for series in columns if series.dtype != pl.String]
+    lists += [distinct_lists(scalars)] if scalars else []
+    named = pl.DataFrame([series.alias(str(place)) for place, series in enumerate(lists)])
+    both = pl.concat_list(pl.all().fill_null([])).list.drop_nulls().list.unique(maintain_order=True)
+    return named.select(pl.when(both.list.len() > 0).then(both)).to_series()

@@ -43,7 +43,8 @@ def read_pairs(text: pl.Series, prefix: str = "", assign: str = "=") -> list[pl.
         return []
     split = pairs.get_column("pair").str.splitn(assign, 2).struct.unnest()
     key, value = split.get_columns()
-    pairs = pl.DataFrame({"row": pairs.get_column("row"), "key": prefix + key, "value": _unquoted(value)})
+    named = prefix + key if prefix else key
+    pairs = pl.DataFrame({"row": pairs.get_column("row"), "key": named, "value": _unquoted(value)})
     return spread(pairs, len(text))
 
 
@@ -102,10 +103,12 @@ def _column(part: pl.DataFrame, height: int) -> pl.Series:
 
 
 def _unquoted(value: pl.Series) -> pl.Series:
-    quoted = value.str.contains(r"""^(?:".*"|'.*')$""")
-    name = value.name
-    value = value.str.strip_chars_end(",;")
-    if not quoted.any():
-        return value
-    inner = pl.col(name).str.slice(1, pl.col(name).str.len_chars() - 2).str.replace_all(r"""\\(["'\\])""", "$1")
-    return value.to_frame().select(pl.when(quoted).then(inner).otherwise(pl.col(name))).to_series()
+    rows = value.str.contains(r"""^(?:".*"|'.*')$""").arg_true()
+    bare = value.str.strip_chars_end(",;")
+    if rows.is_empty():
+        return bare
+    inner = value.gather(rows).str.slice(1)
+    inner = inner.str.head(-1)
+    if inner.str.contains("\\", literal=True).any():
+        inner = inner.str.replace_all(r"""\\(["'\\])""", "$1")
+    return bare.scatter(rows, inner)
