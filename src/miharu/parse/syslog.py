@@ -6,12 +6,13 @@ stamps, fractions, zones, no host name, Cisco's sequence numbers, double headers
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import polars as pl
 
-from miharu.parse.pairs import spread
 from miharu.parse.relayed import MAX_RELAYS, is_relayed, split_relayed
+from miharu.parse.structured_data import read_5424, structured_data
 
 _MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _CLOCK: Final = r"[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?"
@@ -50,15 +51,6 @@ _BARE_CISCO: Final = (
     rf"^(?P<head>{_PROMPT}(?P<program>%[A-Z][0-9A-Z_]*(?:-[0-9A-Za-z_]+)*-[0-7]-[0-9A-Z_]+)(?::(?: |$)| ))"
 )
 
-# RFC 5424 section 6.
-_SD_ELEMENT: Final = r'\[[^\s=\]"]{1,64}(?:\ +[^\s=\]"]{1,64}="(?:[^"\\]|\\.)*")*\ *\]'
-_RFC5424: Final = rf"""(?xs)^(?P<head>
-<(?P<priority>[0-9]{{1,3}})>(?P<version>[1-9][0-9]{{0,2}})\ +
-(?P<timestamp>\S+)\ +(?P<hostname>\S+)\ +(?P<program>\S+)\ +(?P<procid>\S+)\ +(?P<msgid>\S+)\ +
-(?P<sd>-|(?:{_SD_ELEMENT})+)(?:\ {{1,2}}|$))"""  # rsyslog keeps a space of its own before the message
-
-_SD_PAIRS: Final = r'(?s)(?:^|\])(\[[^\s=\]"]+)|([^\s=\]"]+)="((?:[^"\\]|\\.)*)"'
-
 _REPEATED: Final = r"(?s)^message repeated ([0-9]+) times?: \[ ?(.*?)\]?\s*$"
 
 _LEVEL_WORDS: Final = frozenset(
@@ -88,12 +80,12 @@ def read_syslog(text: pl.Series) -> tuple[list[tuple[pl.Series, pl.DataFrame]], 
 def _read(text: pl.Series) -> tuple[list[tuple[pl.Series, pl.DataFrame]], pl.Series]:
     rows = pl.Series(range(len(text)), dtype=pl.UInt32)
     found: list[tuple[pl.Series, pl.DataFrame]] = []
-    for mark, pattern, judge in _SHAPES:
+    for mark, read, judge in _SHAPES:
         candidates = text.str.contains(mark)
         if not candidates.any():
             continue
         part = text if candidates.all() else text.filter(candidates)
-        fields = _with_message(part, part.str.extract_groups(pattern).struct.unnest())
+        fields = read(part)
         hits = judge(fields)
         if not hits.any():
             continue
@@ -106,9 +98,15 @@ def _read(text: pl.Series) -> tuple[list[tuple[pl.Series, pl.DataFrame]], pl.Ser
     return found, rows
 
 
-def _with_message(text: pl.Series, fields: pl.DataFrame) -> pl.DataFrame:
-    message = text.str.slice(fields.get_column("head").str.len_chars())
-    return fields.drop("head").with_columns(message.str.strip_prefix("\ufeff").alias("message"))
+def _headed(pattern: str) -> Callable[[pl.Series], pl.DataFrame]:
+    """Return a reader of the groups of a pattern; what stands behind its `head` is the message."""
+
+    def read(text: pl.Series) -> pl.DataFrame:
+        fields = text.str.extract_groups(pattern).struct.unnest()
+        message = text.str.slice(fields.get_column("head").str.len_chars())
+        return fields.drop("head").with_columns(message.str.strip_prefix("\ufeff").alias("message"))
+
+    return read
 
 
 def _is_5424(fields: pl.DataFrame) -> pl.Series:
@@ -145,11 +143,15 @@ def _has_program(fields: pl.DataFrame) -> pl.Series:
 
 
 _SHAPES: Final = (
-    ("^<[0-9]{1,3}>[1-9][0-9]{0,2} ", _RFC5424, _is_5424),
-    (rf"(?x)^(?:<[0-9]{{1,3}}>)?(?:[0-9]+:\ |:\ ?)?[*.]?(?:{_MONTH}\ |[0-9]{{4}}[\ -][A-Z0-9])", _STAMPED, _is_stamped),
-    ("^<[0-9]{1,3}>", _UNSTAMPED, _has_priority),
-    (f"^{_PROMPT}%[A-Z]", _BARE_CISCO, _has_program),
-    (r"^[0-9A-Za-z][0-9A-Za-z_.\-]* [^\s:\[]{1,64}\[[0-9]{1,10}\]:", _TIMELESS, _has_program),
+    ("^<[0-9]{1,3}>[1-9][0-9]{0,2} ", read_5424, _is_5424),
+    (
+        rf"(?x)^(?:<[0-9]{{1,3}}>)?(?:[0-9]+:\ |:\ ?)?[*.]?(?:{_MONTH}\ |[0-9]{{4}}[\ -][A-Z0-9])",
+        _headed(_STAMPED),
+        _is_stamped,
+    ),
+    ("^<[0-9]{1,3}>", _headed(_UNSTAMPED), _has_priority),
+    (f"^{_PROMPT}%[A-Z]", _headed(_BARE_CISCO), _has_program),
+    (r"^[0-9A-Za-z][0-9A-Za-z_.\-]* [^\s:\[]{1,64}\[[0-9]{1,10}\]:", _headed(_TIMELESS), _has_program),
 )
 
 _FORMATS: Final = ("CEF", "LEEF")
@@ -256,24 +258,4 @@ def _with_structured_data(fields: pl.DataFrame) -> pl.DataFrame:
     sd = fields.get_column("sd")
     if sd.null_count() == len(sd):
         return fields.drop("sd")
-    return fields.drop("sd").hstack(_structured_data(sd))
-
-
-def _structured_data(sd: pl.Series) -> list[pl.Series]:
-    """Return columns `sd.<id>.<name>`; escapes of RFC 5424 section 6.3.3 undone."""
-    pairs = (
-        pl.DataFrame({"row": pl.Series(range(len(sd)), dtype=pl.UInt32), "element": sd})
-        .filter(pl.col("element").is_not_null())
-        .with_columns(pl.col("element").str.extract_all(_SD_PAIRS))
-        .explode("element")
-        .with_columns(
-            id=pl.when(pl.col("element").str.contains(r"^\]?\[")).then(pl.col("element").str.strip_chars_start("[]")),
-            key=pl.col("element").str.extract(r'^([^\s=\]"\[]+)="'),
-            value=pl.col("element").str.extract(r'(?s)="((?:[^"\\]|\\.)*)"$').str.replace_all(r'\\(["\\\]])', "$1"),
-        )
-        # Junos sets the object identifier of its platform behind its enterprise number.
-        .with_columns(pl.col("id").str.replace(r"^([^@]+@[0-9]+)\..*$", "$1").forward_fill())
-        .filter(pl.col("key").is_not_null())
-        .select("row", key="sd." + pl.col("id") + "." + pl.col("key"), value="value")
-    )
-    return spread(pairs, len(sd))
+    return fields.drop("sd").hstack(structured_data(sd))
