@@ -43,6 +43,8 @@ def literal_of(test: ValueTest) -> str:
     """
     match test.op:
         case "starts" | "ends" | "contains":
+            if "\0" not in test.value:
+                return test.value.casefold()
             parts = [test.value]
         case "glob":
             parts = [part for segment in test.segments for part in segment if part is not None]

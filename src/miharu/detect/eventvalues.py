@@ -18,8 +18,7 @@ from miharu.detect.columns import BatchColumns, text_of
 _SKIPPED: Final = ("record.", "event.id", "event.created", "event.ingested", "event.dataset", "log.", "@timestamp")
 ESCAPES: Final = r'[&\\]|""'
 """What some format escapes by: a raw text without it spells every value as it is."""
-JSON: Final = r"^\s*[\[{]"
-"""How JSON begins."""
+_JSON: Final = r"^\s*[\[{]"
 
 
 class EventValues:
@@ -131,8 +130,8 @@ class ValueTable:
     def _raw(self) -> _Lowered | None:
         if EVENT_ORIGINAL not in self._batch.columns:
             return None
-        texts = self._batch.get_column(EVENT_ORIGINAL)[self._rows].cast(pl.String, strict=False)
-        odd = _beyond_ascii(texts) | texts.str.contains(JSON).fill_null(value=True)
+        texts = _decoded(self._batch.get_column(EVENT_ORIGINAL)[self._rows])
+        odd = _beyond_ascii(texts) | texts.str.contains(_JSON).fill_null(value=True)
         return _Lowered(texts.set(odd, None).str.to_lowercase(), odd.to_numpy(), lists=False)
 
     def _column(self, name: str) -> _Lowered | None:
@@ -151,11 +150,19 @@ class ValueTable:
 
 def spelled_out(raw: Sequence[str]) -> bool:
     """Return whether a raw text (see `EventValues.raw`) escapes nothing: what does not stand in it is in no value."""
-    return len(raw) == 1 and not re.match(JSON, raw[0]) and re.search(ESCAPES, raw[0]) is None
+    return len(raw) == 1 and not re.match(_JSON, raw[0]) and re.search(ESCAPES, raw[0]) is None
 
 
 def _searched(name: str) -> bool:
     return name != EVENT_ORIGINAL and not name.startswith(_SKIPPED)
+
+
+def _decoded(texts: pl.Series) -> pl.Series:
+    try:
+        return texts.cast(pl.String)
+    except pl.exceptions.ComputeError:  # not UTF-8: what stands for the bytes that are none makes a text an odd one
+        told = [None if text is None else text.decode("utf-8", "replace") for text in texts.to_list()]
+        return pl.Series(told, dtype=pl.String)
 
 
 def _beyond_ascii(texts: pl.Series) -> pl.Series:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import Final
 
@@ -60,16 +60,32 @@ class FindingWriter:
     def _entity_texts(self, batch: pl.DataFrame, rows: Sequence[int], rules: Sequence[int]) -> list[str]:
         """Return the entity of each hit; a field without a value is left out."""
         entities = {rule: self._rules[rule].variants[0].entity for rule in set(rules)}
-        wanted = [(entities[rule], row) for rule, row in zip(rules, rows, strict=True)]
-        by_names: dict[tuple[str, ...], list[int]] = defaultdict(list)
-        for names, row in dict.fromkeys(wanted):
-            by_names[names].append(row)
-        texts: dict[tuple[tuple[str, ...], int], str] = {}
-        for names, some in by_names.items():
+        places: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for place, rule in enumerate(rules):
+            places[entities[rule]].append(place)
+        texts = [""] * len(rows)
+        for names, some in places.items():
             present = [name for name in dict.fromkeys(names) if name in batch.columns]
-            values = batch.select(present)[some].iter_rows(named=True) if present else repeat({}, len(some))
-            texts.update(((names, row), entity_text(value)) for row, value in zip(some, values, strict=True))
-        return [texts[one] for one in wanted]
+            if present:
+                values = batch.select(present)[[rows[place] for place in some]]
+                told: Iterable[str] = _told(values)
+            else:
+                told = repeat(entity_text({}), len(some))
+            for place, text in zip(some, told, strict=True):
+                texts[place] = text
+        return texts
+
+
+def _told(values: pl.DataFrame) -> Iterator[str]:
+    """Yield the entity of each row; equal ones that follow one another are told once."""
+    names = values.columns
+    before: tuple[object, ...] = ()
+    text = ""
+    exact = not any(dtype.is_float() for dtype in values.dtypes)  # 0.0 equals -0.0, and is told otherwise
+    for row in values.rows():
+        if row != before or not exact:
+            before, text = row, entity_text(dict(zip(names, row, strict=True)))
+        yield text
 
 
 def entity_text(values: dict[str, object]) -> str:

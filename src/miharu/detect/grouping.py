@@ -127,7 +127,7 @@ class Group:
             if name in cells
         }  # fmt: skip
         wanted = np.array(rows, dtype=np.uint32)
-        parts: list[Sequence[object]] = [column.texts.gather(wanted).to_list() for column in columns.values()]
+        parts: list[Sequence[object]] = [column.texts[wanted].to_list() for column in columns.values()]
         parts.append([tuple(keywords.get(row, ())) for row in rows] if keywords else [()] * len(rows))
         told: dict[tuple[object, ...], str] = {}
         found = []

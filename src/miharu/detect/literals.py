@@ -41,10 +41,9 @@ class LiteralTable:
     def __init__(self) -> None:
         self._tests: dict[int, ValueTest] = {}
         self._ready: dict[int, TextTest] = {}
-        self._lengths: list[int] = []
-        self._lists: dict[str, list[list[int]]] = {kind: [] for kind in _KINDS}
-        self._ready_lengths = np.empty(0, dtype=np.int64)
-        self._ready_of: dict[str, Ragged] = {}
+        self._lists = {kind: Ragged() for kind in _KINDS}
+        self.lengths: Bytes = np.empty(0, dtype=np.int64)
+        """The bytes of each literal."""
 
     def add(self, tests: Mapping[int, ValueTest], engine: Engine | None) -> LiteralSearch | None:
         """Return the search for the literals of some tests; None where they have none."""
@@ -56,31 +55,25 @@ class LiteralTable:
         if not wanted:
             return None
         scanner, literals = _scanner(wanted, engine)
-        first = len(self._lengths)
-        self._lengths += [len(literal.encode()) for literal in literals]
-        for lists in self._lists.values():
-            lists += [[] for _ in literals]
-        for place, literal in enumerate(literals, first):
+        first = len(self.lengths)
+        lengths = np.array([len(literal.encode()) for literal in literals], dtype=np.int64)
+        self.lengths = np.concatenate([self.lengths, lengths])
+        pairs: dict[str, list[tuple[int, int]]] = {kind: [] for kind in _KINDS}
+        for place, literal in enumerate(literals):
             for number in wanted.get(literal, ()):
-                self._lists[_kind(tests[number])][place].append(number)
+                pairs[_kind(tests[number])].append((place, number))
+        for kind, lists in self._lists.items():
+            lists.extend(len(literals), pairs[kind])
         return LiteralSearch(scanner, first)
-
-    @property
-    def lengths(self) -> Bytes:
-        """The bytes of each literal."""
-        self._make_ready()
-        return self._ready_lengths
 
     @property
     def of(self) -> Mapping[str, Ragged]:
         """The tests that want each literal, by kind."""
-        self._make_ready()
-        return self._ready_of
+        return {kind: lists for kind, lists in self._lists.items() if lists}
 
-    def _make_ready(self) -> None:
-        if len(self._ready_lengths) < len(self._lengths):
-            self._ready_lengths = np.array(self._lengths, dtype=np.int64)
-            self._ready_of = {kind: Ragged(lists) for kind, lists in self._lists.items() if any(lists)}
+    def knows(self, number: int) -> bool:
+        """Say whether a test is found by a literal."""
+        return number in self._tests
 
     def holds(self, number: int, text: str) -> bool:
         """Return whether a test holds for a text."""

@@ -25,6 +25,8 @@ _SHORT: Final = 128
 """Characters that a number (`judging.number_of`) or an address has at most."""
 _UNUSUAL: Final = r"^(?:[+-]|0[0-9])|^[0-9]+[.eE]"
 """What a number begins with that is not written in the shortest way, or may not be."""
+_FEW: Final = 150
+"""Texts that are looked up one by one sooner than a whole column is."""
 _CHARACTER: Final = 4
 """Bytes that a character takes at most. Folding makes no text shorter."""
 
@@ -63,7 +65,11 @@ class FieldLookup:
         return found
 
     def _looked_up(self, texts: pl.Series) -> Iterator[Found]:
-        """Yield what is found of texts that are not long in tables; most are not even asked for."""
+        """Yield what is found of texts that are not long in tables; of many, most are not even asked for."""
+        if len(texts) <= _FEW:
+            held = [self._held(text) + self._networks.holding(text) for text in texts.to_list()]
+            yield paired(np.arange(len(texts)), held)
+            return
         if self._networks:
             yield from self._networks.find(texts)
         asked = pl.select(pl.any_horizontal(*self._may_be_held(texts), False)).to_series().arg_true()

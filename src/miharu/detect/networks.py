@@ -37,7 +37,7 @@ class NetworkTable:
 
     def holding(self, text: str) -> list[int]:
         """Return the numbers of all networks that an address is in; of a text that is none, nothing."""
-        address = address_of(text)
+        address = address_of(text) if self._numbers else None
         if address is None:
             return []
         bits, version = int(address), address.version

@@ -14,10 +14,22 @@ Numbers: TypeAlias = npt.NDArray[np.intp]
 class Ragged:
     """One list for each number from 0 on."""
 
-    def __init__(self, lists: Sequence[Sequence[int]]) -> None:
+    def __init__(self, lists: Sequence[Sequence[int]] = ()) -> None:
         self._counts = np.array([len(items) for items in lists], dtype=np.intp)
         self._starts = np.cumsum(self._counts) - self._counts
         self._flat = np.array([item for items in lists for item in items], dtype=np.intp)
+
+    def extend(self, count: int, pairs: Sequence[tuple[int, int]]) -> None:
+        """Add lists, of which there are `count`: the items of `pairs`, each after the place of its list among them."""
+        places, items = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
+        order = np.argsort(places, kind="stable")
+        self._counts = np.concatenate([self._counts, np.bincount(places, minlength=count)])
+        self._starts = np.cumsum(self._counts) - self._counts
+        self._flat = np.concatenate([self._flat, items[order]])
+
+    def __bool__(self) -> bool:
+        """Say whether any list has an item."""
+        return len(self._flat) > 0
 
     def take(self, which: npt.NDArray[Any]) -> tuple[Numbers, Numbers]:
         """Return the items of the lists `which` names, each after the place in `which` that it belongs to."""

@@ -18,7 +18,6 @@ import numpy.typing as npt
 import polars as pl
 
 from miharu.detect.columns import TextColumn
-from miharu.detect.engines import key_literal
 from miharu.detect.hashing import Words, random_words
 from miharu.detect.literals import Found, Lined, LiteralHits, LiteralTable
 from miharu.detect.lookups import FieldLookup, paired
@@ -47,7 +46,7 @@ class _Field:
     def __init__(self, tests: Mapping[int, ValueTest], engine: Engine | None, regexes: FieldRegexes | None,
                  table: LiteralTable) -> None:  # fmt: skip
         self.search = table.add(tests, engine)
-        self.lookup = FieldLookup({number: test for number, test in tests.items() if not key_literal(test)}, regexes)
+        self.lookup = FieldLookup({number: test for number, test in tests.items() if not table.knows(number)}, regexes)
         self.salt = random_words(1)[0, 0]
         self.comes_again = True
         self._asked = self._new = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from miharu.detect.columns import BatchColumns
 from miharu.detect.eventvalues import EventValues
-from miharu.detect.keywords import KeywordSearch
+from miharu.detect.keywords import KeywordSearch, RawTexts, Scanners
 from miharu.detect.model import KEYWORDS, Predicate, ValueTest
 from miharu.detect.rawscan import RawColumn, RawScanner
 from tests.unit.detect.rulecraft import one_of
@@ -112,6 +113,33 @@ def test_an_anchored_keyword_looks_in_every_value() -> None:
 
 def test_texts_that_are_not_utf8() -> None:
     assert one_of(["evil"], raw(b"\xff\xfe evil", b"\xff")) == [0]
+
+
+@pytest.mark.parametrize("keyword", ["evil", 'an "evil"'])
+def test_many_texts_that_are_not_utf8(keyword: str) -> None:
+    rows = [b'\xff %d an "EVIL" one' % n if n % 2 else b'%d an "evil" one \xff' % n for n in range(60)]
+    assert one_of([keyword], raw(*rows, b"\xff good")) == list(range(60))
+
+
+PIECES = ["Deny", "tcp", " ", "outside", '"', "\\", "{", "[1]", "\n", "é", "K", "&", "\\u0064eny", "permit"]
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(PIECES), max_size=6).map("".join), min_size=1, max_size=40),
+    st.lists(st.lists(st.sampled_from(PIECES), min_size=1, max_size=3).map("".join), min_size=1, max_size=6),
+)
+def test_keywords_hold_where_each_alone_does(texts: list[str], keywords: list[str]) -> None:
+    batch = pl.DataFrame(raw(*texts))
+    search = KeywordSearch({
+        number: Predicate(KEYWORDS, ValueTest("contains", text)) for number, text in enumerate(keywords)
+    })  # fmt: skip
+    values = EventValues(batch, BatchColumns(batch))
+    rows = np.arange(len(texts), dtype=np.uint32)
+    for wide in ((), search.fragments):
+        found = search.find(RawTexts(batch, wide, Scanners()), rows, values)
+        every = frozenset(range(len(keywords)))
+        alone = {(row, n) for row in range(len(texts)) for n in search.decide(row, every, values)}
+        assert set(zip(*(numbers.tolist() for numbers in found), strict=True)) == alone
 
 
 @pytest.mark.parametrize("take", [lambda s: s, lambda s: s[3:40], lambda s: s[::7], lambda s: pl.concat([s, s])])

@@ -47,6 +47,9 @@ WAYS: dict[str, dict[str, int]] = {
     "short exact texts scanned": {"engines._SHORTEST_EXACT": 1},
     "nothing remembered": {"screening._TRIAL": 1, "plan._ROWS": 2, "plan._VALUES": 2},
     "quick to reorder": {"deciding._MANY": 1},
+    "columns looked up at once": {"lookups._FEW": -1},
+    "rows tried anew": {"grouping._TRIAL": 0, "grouping._MOSTLY": 0},
+    "rows tried anew now and then": {"grouping._TRIAL": 0, "grouping._MOSTLY": 0, "grouping._PAUSE": 16},
 }
 
 
