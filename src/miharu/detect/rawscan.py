@@ -1,7 +1,7 @@
 """A column of raw texts → the rows in which literals occur, without regard to case, where they lie in memory.
 
 The texts of a Polars column lie in a few buffers one after another. Texts that lie together are scanned together; a
-hit's place tells its row. Hits are candidates: more than what is looked for may be found, never less.
+hit's place tells its row.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ class RawScanner:
 
     def __init__(self, literals: Sequence[str]) -> None:
         expressions = [text.encode() for text in literals]
+        self._lengths = np.array([len(text) for text in expressions], dtype=np.int64)
         self._database: Any = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self._database.compile(
             expressions=expressions,
@@ -120,7 +121,9 @@ class RawScanner:
         low, high = np.searchsorted(starts, nearest, side="left"), np.searchsorted(starts, nearest, side="right")
         owners = np.repeat(np.arange(len(low)), high - low)
         places = np.arange(len(owners)) - np.repeat(np.cumsum(high - low) - high, high - low)
-        within = (starts[places] < ends[owners]) & (ends[owners] <= column.stops[places])
+        # What begins in one text and ends in the next stands in neither.
+        begins = ends - self._lengths[numbers]
+        within = (starts[places] <= begins[owners]) & (ends[owners] <= column.stops[places])
         rows, numbers = column.rows[places[within]], numbers[owners[within]]
         if wanted is not None:
             here = wanted[rows]
