@@ -17,6 +17,7 @@ from typing import Final
 import hyperscan
 
 from miharu.detect.model import KEYWORDS, Engine, Predicate, ValueTest
+from miharu.detect.shortening import shortened
 
 _SHORTEST_EXACT: Final = 8
 
@@ -140,7 +141,7 @@ def _compiled(tests: Mapping[int, ValueTest], trust: Mapping[int, str]) -> bytes
         return b""
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
-        expressions=[test.value.encode() for test in tests.values()],
+        expressions=[shortened(test.value).encode() for test in tests.values()],
         ids=list(tests),
         elements=len(tests),
         flags=[_regex_flags(test, trust[number]) for number, test in tests.items()],
