@@ -14,6 +14,7 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
+from miharu.core.columns import is_taken
 from miharu.parse.json_merging import Column
 
 MAX_NAMES: Final = 1500
@@ -28,7 +29,7 @@ REST: Final = "json.rest"
 
 def all_series(names: Sequence[str], columns: Sequence[Column]) -> list[pl.Series]:
     """Return the columns of a shape as series of one type each; a column that has no value at all gives none."""
-    names = [f"json.{name}" if name.startswith("record.") else name for name in names]
+    names = [f"json.{name}" if is_taken(name) else name for name in names]
     texts = _texts(columns)
     made = [
         texts[at].alias(name) if at in texts else _series(name, column)

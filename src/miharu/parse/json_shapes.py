@@ -7,8 +7,8 @@ level by level, splitting the shape only where their keys differ. Grammar: RFC 8
 * Numbers and booleans keep their type where a column has one; integers beyond 64 bits and mixed columns
   become text.
 * An array of scalars is a list of texts; an array that holds objects or arrays is JSON text.
-* `null`, `{}` give no value. Of keys given twice the last wins. Names beginning with `record.` are kept
-  under `json.record.` because the chunk's own columns bear that name.
+* `null`, `{}` give no value. Of keys given twice the last wins. Names that no column can have
+  (`record.…` is the chunk's own, `*` stands for all) get `json.` before them.
 * A record that is JSON but not an object is given as `message`.
 """
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from miharu.core.columns import is_taken
 from miharu.parse.splitting import Dialect, pieces_of, unquoted
 
 MAX_KEYS: Final = 512
@@ -76,8 +77,8 @@ def assigned(pairs: pl.DataFrame, assign: str) -> pl.DataFrame:
 
 
 def safe(name: str) -> str:
-    """Return a sender's name for a column; those that begin with `record.` are the house's own."""
-    return f"sent.{name}" if name.startswith("record.") else name
+    """Return a sender's name for a column, or one like it where that cannot be."""
+    return f"sent.{name}" if is_taken(name) else name
 
 
 def spread(pairs: pl.DataFrame, height: int) -> list[pl.Series]:

@@ -45,6 +45,11 @@ def test_directives_are_records_and_lines_that_do_not_fit_are_not_taken():
     assert {number: row.get(DIRECTIVE) for number, row in rows.items()} == {0: "Fields", 1: None, 3: "Remark"}
 
 
+def test_names_that_stand_for_many_columns_are_names_all_the_same():
+    row = read(["1 2 3"], "#Fields: * ^.*$ c")[0]
+    assert row == {"sent.*": "1", "sent.^.*$": "2", "c": "3", "message": "1 2 3"}
+
+
 def test_w3c_with_commas_has_quotes():
     assert read(['1,"x, y"'], "#Fields: a,b")[0] | {"message": ""} == {"a": "1", "b": "x, y", "message": ""}
 
