@@ -93,46 +93,4 @@ __all__ = [
     "text_of",
 ]
 
-__getattr__ = on_demand(
-    __name__,
-    {
-        "conditions": ("apply_test", "text_of"),
-        "fields": ("CONTAINER_TYPES", "FieldCatalog", "FieldDefinition", "load_fields"),
-        "loading": ("load_logsources", "read_logsources"),
-        "located": ("plain",),
-        "logsource": (
-            "Condition",
-            "FieldMapping",
-            "Form",
-            "Join",
-            "Leftovers",
-            "LogSource",
-            "LookupStep",
-            "ReadStep",
-            "Recognition",
-            "Sample",
-            "SetValue",
-            "TimeSpec",
-            "When",
-        ),
-        "lookups": ("Lookups", "load_lookups"),
-        "place": ("content_root",),
-        "remembered": ("remembered_logsources",),
-        "sigma": ("FieldTarget", "Route", "RowTest", "SigmaMapping", "load_sigma_mapping"),
-        "vocabulary": (
-            "ADOPTED",
-            "CONTAINER_FIELDS",
-            "CONTAINER_MAP",
-            "CONTAINER_NAMES",
-            "CONTAINERS",
-            "CONVERSIONS",
-            "ENVELOPE_STAMP",
-            "ENVELOPE_ZONE",
-            "KEPT",
-            "READERS",
-            "TESTS",
-            "TIME_FORMATS",
-            "own_name",
-        ),
-    },
-)
+__getattr__ = on_demand(__name__)

@@ -88,7 +88,6 @@ REJECT_REASONS: Final[dict[str, str]] = {
 }
 
 
-
 def is_taken(name: str) -> bool:
     """Return whether no column can have a name that a record gives: `record.…` is ours, `*` Polars takes for all."""
     return name.startswith("record.") or name == "*" or (name.startswith("^") and name.endswith("$"))

@@ -38,16 +38,4 @@ __all__ = [
     "tuning_folders",
 ]
 
-__getattr__ = on_demand(
-    __name__,
-    {
-        "detector": ("Detector",),
-        "documents": ("RuleFile", "rule_files"),
-        "explaining": ("Explanation",),
-        "loading": ("load_rules",),
-        "looking": ("Sight", "only_rules", "sight_of"),
-        "model": ("NOTE_REASONS", "PROBLEM_REASONS", "Rule", "RuleFault", "RuleProblem", "RuleSet"),
-        "nearest": ("Miss", "WhyNot"),
-        "tuning": ("Tuning", "read_tuning", "tuning_folders"),
-    },
-)
+__getattr__ = on_demand(__name__)

@@ -97,32 +97,4 @@ __all__ = [
     "write_vitals",
 ]
 
-__getattr__ = on_demand(
-    __name__,
-    {
-        "auditpolicy": ("RuleNeed", "Subcategory", "audit_policy", "rule_needs"),
-        "casefile": ("Casefile", "Evidence", "open_case"),
-        "exceptions": ("read_condition",),
-        "hidden": ("Hidden", "hidden_counts", "hidden_findings"),
-        "hunting": ("Hunter", "HuntProgress", "HuntReport", "Question"),
-        "hunts": ("HuntKeeper", "ask_for_hunt", "hashes", "note_rules", "plan_hunt", "run_waiting", "worker_runs"),
-        "importer": ("Importer",),
-        "live": ("LiveWorker", "Pulse"),
-        "nearly": ("MOST_EVENTS", "Nearly", "explain_event", "look_for_misses", "nearly_as_object"),
-        "notices": ("plan_notices",),
-        "notifying": ("Courier",),
-        "report": ("FileReport", "ImportReport", "Progress", "Silent"),
-        "rulebook": ("Imported", "import_rules", "remove_imported", "rule_paths"),
-        "rulechecks": ("RuleRemark", "check_rules"),
-        "ruletests": ("RuleTestResult", "run_rule_tests"),
-        "searching": ("search_events",),
-        "sourceaccepting": ("Accepted", "accept_samples"),
-        "sourcehealth": ("source_health",),
-        "sourcestart": ("start_source",),
-        "stages": ("LiveStages", "Stages"),
-        "streaming": ("judge_paths", "read_paths"),
-        "vitals": ("forget_vitals", "read_vitals", "vitals_folder", "write_vitals"),
-        "waking": ("waking_store",),
-        "wiring": ("Lake", "load_ruleset", "make_reader", "open_lake"),
-    },
-)
+__getattr__ = on_demand(__name__)

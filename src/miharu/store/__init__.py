@@ -47,20 +47,4 @@ __all__ = [
     "wake",
 ]
 
-__getattr__ = on_demand(
-    __name__,
-    {
-        "alerts": ("AlertFilter",),
-        "client": ("Store",),
-        "errors": ("StateError", "StoreError", "StoreLostError"),
-        "hunts": ("Hunt",),
-        "launch": ("wake",),
-        "ledger": ("Batch", "Counts", "KnownContent", "Segment"),
-        "live": ("LiveBatch",),
-        "outbox": ("Delivery", "Notice", "OutboxCount", "Terms"),
-        "overlays": ("OverlayBook", "RuleException", "RuleOverlay"),
-        "reach": ("store_answers",),
-        "state": ("State", "Transaction"),
-        "tokens": ("SCOPES", "Token"),
-    },
-)
+__getattr__ = on_demand(__name__)
