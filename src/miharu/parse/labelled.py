@@ -29,13 +29,21 @@ def read_labelled(frame: pl.DataFrame, step: ReadStep) -> list[pl.DataFrame]:
     rows = pl.DataFrame({"row": pl.Series(range(frame.height), dtype=pl.UInt32), "pair": pieces})
     rows = rows.explode("pair", empty_as_null=True)
     pairs = assigned(rows.with_columns(unquoted(rows.get_column("pair").str.strip_chars(" "), dialect)), assign)
-    if "keys" in options:
-        pairs = pairs.filter(pl.col("key").str.contains(f"^(?:{options['keys']})$"))
+    pairs = pairs.with_columns(_names(pairs.get_column("key"), step))
+    pairs = pairs.filter(pl.col("key").is_not_null())
     # A label may end with the assignment itself.
     value = pairs.get_column("value").str.strip_prefix(assign).str.strip_chars(" ")
-    pairs = pairs.with_columns(
-        unquoted(value, dialect).str.strip_chars(" ").alias("value"),
-        key=step.prefix + pl.col("key").str.to_lowercase().str.replace_all(_NO_NAME, "_").str.strip_chars("_"),
-    )
+    pairs = pairs.with_columns(unquoted(value, dialect).str.strip_chars(" ").alias("value"))
     found = spread(pairs.filter(pl.col("value") != ""), frame.height)
     return [frame.with_columns(series for series in found if series.name not in frame.columns)]
+
+
+def _names(labels: pl.Series, step: ReadStep) -> pl.Series:
+    """Return the names that labels become, null for one that is not asked for; each distinct one is looked at once."""
+    distinct = labels.unique()
+    name = pl.col("key").str.to_lowercase().str.replace_all(_NO_NAME, "_").str.strip_chars("_")
+    named = step.prefix + name
+    if "keys" in step.options:
+        named = pl.when(pl.col("key").str.contains(f"^(?:{step.options['keys']})$")).then(named)
+    names = distinct.alias("key").to_frame().select(named).to_series()
+    return labels.replace_strict(distinct, names, return_dtype=pl.String).alias("key")

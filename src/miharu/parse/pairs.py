@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from miharu.core.columns import is_taken
@@ -96,11 +97,14 @@ def spread(pairs: pl.DataFrame, height: int) -> list[pl.Series]:
 
 def _column(part: pl.DataFrame, height: int) -> pl.Series:
     name = safe(str(part.item(0, "key")))
-    if part.height == height and part.get_column("row").n_unique() == height:
-        return part.get_column("value").alias(name)
-    once = part.unique("row", keep="first", maintain_order=True)
-    empty = pl.Series(name, [None], dtype=pl.String).new_from_index(0, height)
-    return empty.scatter(once.get_column("row"), once.get_column("value")).alias(name)
+    row, value = part.get_column("row"), part.get_column("value")
+    steps = np.diff(row.to_numpy().astype(np.int64))
+    if (steps <= 0).any():  # a row has the key twice; pairs come by row
+        once = part.unique("row", keep="first", maintain_order=True)
+        row, value = once.get_column("row"), once.get_column("value")
+    elif part.height == height:
+        return value.alias(name)
+    return pl.Series(name, [None], dtype=pl.String).new_from_index(0, height).scatter(row, value).alias(name)
 
 
 def _unquoted(value: pl.Series) -> pl.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -41,7 +42,7 @@ def split(text: pl.Series, dialect: Dialect, count: int) -> tuple[pl.DataFrame, 
     pieces = _pieces(text.gather(rows), dialect)
     right = pieces.list.len() == count
     unquoted = pieces.list.to_struct(fields=values.columns).struct.unnest()
-    unquoted = unquoted.select(_bare(series, dialect) for series in unquoted.get_columns())
+    unquoted = pl.DataFrame(_all_bare(unquoted.get_columns(), dialect))
     columns = [
         series.scatter(rows, unquoted.get_column(series.name) if series.name in unquoted.columns else None)
         for series in values.get_columns()
@@ -62,7 +63,7 @@ def named_values(text: pl.Series, dialect: Dialect, names: list[str]) -> list[pl
     beyond = pieces.list.slice(len(names)).list.join(dialect.separator).alias("more")
     values = pieces.list.to_struct(fields=names).struct.unnest().get_columns()
     said = [series for series in map(without_empty, (*values, beyond)) if series.null_count() < len(series)]
-    bare = (without_empty(unquoted(series, dialect)) for series in said)
+    bare = map(without_empty, _all_bare(said, dialect) if dialect.quote else said)
     return [series for series in bare if series.null_count() < len(series)]
 
 
@@ -94,6 +95,14 @@ def _piece(dialect: Dialect, assign: str) -> str:
     inside = rf"(?:[^{quote}]|{quote}{quote})*" if dialect.escape == "double" else rf"(?:[^{quote}\\]|\\.)*"
     lead = rf"(?:[^{separator}{quote}\\]*?{equals})?\ *" if assign else r"\ *"
     return rf"(?s){separator}(?:{lead}{quote}{inside}{quote}[^{separator}]*|[^{separator}]*)"
+
+
+def _all_bare(columns: Sequence[pl.Series], dialect: Dialect) -> list[pl.Series]:
+    """Return columns of values without quotes; which hold any is asked of all by one call."""
+    if not columns:
+        return []
+    held = pl.DataFrame(columns).select(pl.all().str.contains(dialect.quote, literal=True).any()).row(0)
+    return [_bare(series, dialect) if has else series for series, has in zip(columns, held, strict=True)]
 
 
 def _bare(series: pl.Series, dialect: Dialect) -> pl.Series:
