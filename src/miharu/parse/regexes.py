@@ -16,7 +16,7 @@ import polars as pl
 
 from miharu.catalog import Form, ReadStep
 from miharu.parse.splitting import without_empty
-from miharu.parse.tails import Matches, search
+from miharu.parse.tails import Matches, search_distinct
 
 FORM: Final = "form"
 """Column of the name of the form that matched, where forms have names."""
@@ -110,7 +110,7 @@ def _searched(asked: Sequence[_Asked]) -> tuple[list[_Piece], list[_Asked]]:
     while asked:
         left += [one for one in asked if turn >= len(one.forms)]
         asked = [one for one in asked if turn < len(one.forms)]
-        found = search([(one.text, one.forms[turn].pattern) for one in asked])
+        found = search_distinct([(one.text, one.forms[turn].pattern) for one in asked])
         further: list[_Asked] = []
         for one, matches in zip(asked, found, strict=True):
             piece, rest = _apart(one, matches, one.forms[turn].name)

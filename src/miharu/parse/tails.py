@@ -25,6 +25,9 @@ _PLAIN: Final = re.compile(r"(?:\\[^0-9A-Zabz<>]|\[(?:\\.|[^\\\]])+\]|\(\?:|\)|[
 _VERBOSE: Final = re.compile(r"\(\?[a-zA-Z]*x")
 _HEAD: Final = "_head_"
 _TEXT: Final = "text"
+_WORTH_IT: Final = 4096
+_SAMPLE: Final = 256
+_FEW: Final = 8
 _AS_WRITTEN: Final = pl.QueryOptFlags.none()
 
 
@@ -98,6 +101,30 @@ class Matches:
 
     hits: pl.Series | None
     groups: list[pl.Series]
+
+
+def search_distinct(asked: Sequence[tuple[pl.Series, str]]) -> list[Matches]:
+    """Return what `search` does; of many texts that repeat each distinct one is searched once."""
+    keys = [_distinct(text) for text, _ in asked]
+    found = search([(text if key is None else key, pattern) for (text, pattern), key in zip(asked, keys, strict=True)])
+    return [
+        one if key is None else _spread(one, key, text) for one, key, (text, _) in zip(found, keys, asked, strict=True)
+    ]
+
+
+def _distinct(text: pl.Series) -> pl.Series | None:
+    """Return the distinct texts, None where they are many or a search of all is cheap."""
+    if len(text) < _WORTH_IT or text.head(_SAMPLE).n_unique() * 2 > _SAMPLE:
+        return None
+    keys = text.unique()
+    return keys if len(keys) * _FEW <= len(text) else None
+
+
+def _spread(found: Matches, keys: pl.Series, text: pl.Series) -> Matches:
+    table = keys.alias(_TEXT).to_frame().with_row_index("at")
+    at = text.alias(_TEXT).to_frame().join(table, on=_TEXT, how="left", nulls_equal=True, maintain_order="left")["at"]
+    hits = None if found.hits is None else found.hits.gather(at)
+    return Matches(hits, [series.gather(at) for series in found.groups])
 
 
 def search(asked: Sequence[tuple[pl.Series, str]]) -> list[Matches]:
