@@ -35,6 +35,15 @@ _STAMPED: Final = rf"""(?xs)^(?P<head>
  (?:\ \((?P<asl_job>[a-zA-Z][^()\s]*)\))?(?:\ <(?P<asl_level>[A-Z][a-z]+)>)?)?:(?:\ |$))?)  # Apple's
 )"""
 
+# What most senders write. It leaves no choice of where a group ends (a host begins like no year), so that it is found
+# in half the time of what stands above; of what it matches that says the same.
+_USUAL: Final = rf"""(?x)^(?P<head>
+(?:<(?P<priority>[0-9]{{1,3}})>)?
+(?P<timestamp>{_MONTH}\ [\ 0-9][0-9]\ [0-9]{{2}}(?:[0-9]{{2}}\ [0-9]{{2}})?   # with a year or without
+:[0-9]{{2}}:[0-9]{{2}}(?:[.,][0-9]{{1,9}})?)\ +
+(?P<hostname>(?:[A-Za-z_]|[0-9]{{1,3}}\.)[0-9A-Za-z_.\-]*)\ +(?::\ )?
+(?P<program>[^\s:\[=",{{}}]+)(?:\[(?P<pid>[^\]\s]*)\])?:\ )"""
+
 _UNSTAMPED: Final = r"""(?xs)^(?P<head>
 (?:<(?P<priority>[0-9]{1,3})>)
 (?:[0-9]+:\ )?
