@@ -5,6 +5,7 @@ A file is named by every byte that the log sources, and the words they may use, 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -38,9 +39,14 @@ def remembered_logsources(cache: Path, root: Path | None = None) -> list[LogSour
 
 def _made_from(folder: Path) -> Iterator[str | bytes]:
     # What is checked, and the code that checks it.
-    paths = [path for name in _FOLDERS for path in sorted((folder / name).rglob("*")) if path.is_file()]
-    for path in paths:
-        yield path.relative_to(folder).as_posix()
-        yield path.read_bytes()
+    for name in _FOLDERS:
+        for file in sorted(_files(str(folder / name))):
+            yield file[len(str(folder)) :]
+            yield Path(file).read_bytes()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         yield path.read_bytes()
+
+
+def _files(folder: str) -> Iterator[str]:
+    for place, _, names in os.walk(folder):
+        yield from (f"{place}/{name}" for name in names)

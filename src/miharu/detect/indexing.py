@@ -13,7 +13,20 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from miharu.detect.model import ABSENT_OPS, AllOf, AnyOf, Leaf, Named, Node, Not, Op, Predicate, RuleSet
+from miharu.detect.model import (
+    ABSENT_OPS,
+    KEYWORDS,
+    AllOf,
+    AnyOf,
+    Leaf,
+    Named,
+    Node,
+    Not,
+    Op,
+    Predicate,
+    RuleSet,
+    Variant,
+)
 
 Keys: TypeAlias = frozenset[int]
 Holds: TypeAlias = Callable[[set[int]], bool]
@@ -39,18 +52,19 @@ _NEVER: Final = ABSENT_OPS | {"ref"}
 
 
 def with_keys(ruleset: RuleSet) -> RuleSet:
-    """Return the rule set with the keys of every variant of every rule."""
+    """Return the rule set with the keys and the keywords of every variant of every rule."""
     costs = _costs_by_route(ruleset)
     replace = msgspec.structs.replace
-    rules = [
-        replace(
-            rule,
-            variants=tuple(
-                replace(variant, keys=_keys_of(variant.condition, costs[variant.route])) for variant in rule.variants
-            ),
+
+    def told(variant: Variant) -> Variant:
+        used = sorted(set(leaves(variant.condition)))
+        return replace(
+            variant,
+            keys=_keys_of(variant.condition, costs[variant.route]),
+            keywords=tuple(number for number in used if ruleset.predicates[number].field == KEYWORDS),
         )
-        for rule in ruleset.rules
-    ]
+
+    rules = [replace(rule, variants=tuple(map(told, rule.variants))) for rule in ruleset.rules]
     return replace(ruleset, rules=rules)
 
 

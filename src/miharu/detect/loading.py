@@ -18,7 +18,7 @@ from miharu.detect.scanning import PatternScanner
 from miharu.detect.tuning import NO_TUNING, Tuning
 
 _MOST_KEPT: Final = 8
-_FORM: Final = "6"
+_FORM: Final = "7"
 """Form of compiled rules; raise it when `model` or the meaning of a test changes."""
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from miharu.core.columns import EVENT_DATASET, EVENT_ID, TIMESTAMP
-from miharu.detect.indexing import leaves
-from miharu.detect.model import KEYWORDS, RouteSpec, RuleSet
+from miharu.detect.model import RouteSpec, RuleSet
 
 _ALWAYS = (TIMESTAMP, EVENT_ID, EVENT_DATASET)
 
@@ -32,9 +31,7 @@ def sight_of(ruleset: RuleSet, dataset: str) -> Sight | None:
             if variant.route in routes:
                 columns.update(rule.variants[0].entity, *(ruleset.fields[field].columns for field in variant.fields))
                 columns.update(test[0] for test in _tests(ruleset.routes[variant.route]))
-                whole = whole or any(
-                    ruleset.predicates[number].field == KEYWORDS for number in leaves(variant.condition)
-                )
+                whole = whole or bool(variant.keywords)
     return Sight(frozenset((*columns, *_ALWAYS)), whole) if columns or whole else None
 
 

@@ -95,7 +95,8 @@ Node: TypeAlias = Leaf | AllOf | AnyOf | Not | Named
 class Variant(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A rule's condition over the columns of one route; `fields` are the numbers it looks at.
 
-    `keys` are predicates of which one must hold for the condition to (None: it may always hold).
+    `keys` are predicates of which one must hold for the condition to (None: it may always hold); `keywords` those of
+    its predicates that look at every value of the event.
     """
 
     route: int
@@ -103,6 +104,7 @@ class Variant(msgspec.Struct, frozen=True, gc=False, array_like=True):
     fields: tuple[int, ...]
     entity: tuple[str, ...]
     keys: tuple[int, ...] | None = None
+    keywords: tuple[int, ...] = ()
 
 
 class Rule(msgspec.Struct, frozen=True, gc=False):

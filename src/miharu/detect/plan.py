@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from miharu.detect.deciding import Deciding, Narrow, deciding
-from miharu.detect.indexing import leaves
 from miharu.detect.matching import FieldMatcher
 from miharu.detect.model import KEYWORDS, FieldColumns, Node, RuleSet, ValueTest
 from miharu.detect.ragged import Ragged
@@ -112,12 +111,12 @@ def _screens(
 
 def _routes(ruleset: RuleSet, cases: Sequence[Case]) -> list[RoutePlan]:
     looks_at: list[dict[int, tuple[int, ...]]] = [{} for _ in ruleset.routes]
-    used: list[set[int]] = [set() for _ in ruleset.routes]
+    keywords: list[set[int]] = [set() for _ in ruleset.routes]
     always: list[list[int]] = [[] for _ in ruleset.routes]
     for rule, content in enumerate(ruleset.rules):
         for variant in content.variants:
             looks_at[variant.route][rule] = variant.fields
-            used[variant.route].update(leaves(variant.condition))
+            keywords[variant.route].update(variant.keywords)
     for number, case in enumerate(cases):
         if case.keys is None:
             always[case.route].append(number)
@@ -125,8 +124,8 @@ def _routes(ruleset: RuleSet, cases: Sequence[Case]) -> list[RoutePlan]:
         RoutePlan(
             fields,
             frozenset(field for numbers in fields.values() for field in numbers),
-            frozenset(number for number in predicates if ruleset.predicates[number].field == KEYWORDS),
+            frozenset(words),
             tuple(tried),
         )
-        for fields, predicates, tried in zip(looks_at, used, always, strict=True)
+        for fields, words, tried in zip(looks_at, keywords, always, strict=True)
     ]
