@@ -9,16 +9,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from miharu.catalog import content_root, load_fields, load_sigma_mapping, remembered_logsources
 from miharu.core.errors import OperatorError
 from miharu.core.settings import Settings
 from miharu.detect import RuleSet, load_rules, read_tuning
-from miharu.normalise import Normaliser
-from miharu.parse import Parser
-from miharu.pipeline.reading import Reader
 from miharu.pipeline.rulebook import rule_paths
 from miharu.store import State, Store
+
+if TYPE_CHECKING:
+    from miharu.pipeline.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Lake:
 
 def make_reader(settings: Settings) -> Reader:
     """Return a reader over all log sources. Raises ContentError where one has a fault."""
+    # Most commands read no logs, and need not wait for what does.
+    from miharu.normalise import Normaliser  # noqa: PLC0415
+    from miharu.parse import Parser  # noqa: PLC0415
+    from miharu.pipeline.reading import Reader  # noqa: PLC0415
+
     sources = remembered_logsources(settings.data / "cache")
     return Reader(
         Parser(sources, settings.timezone, settings.date_order), Normaliser(sources, load_fields(), settings.timezone)
