@@ -72,6 +72,7 @@ def with_shared_fields(batch: pl.DataFrame, version: str, makers: Makers | None 
     """Add what can be derived from the columns of the batch; what is there already stays."""
     batch = batch.with_columns(*_events(batch, version), *_logs(batch), *_observers(batch, makers or Makers()))
     batch = batch.with_columns(*_hosts(batch), *_ends(batch), *user_agents(batch))
+    batch = batch.with_columns(_transport(frozenset(batch.columns)))
     batch = batch.with_columns(_network(batch))
     batch = batch.with_columns(_flows(batch))
     return batch.with_columns(related(batch))
@@ -150,9 +151,8 @@ def _network(batch: pl.DataFrame) -> list[pl.Expr]:
     found: list[pl.Expr] = []
     if "network.protocol" in present:
         found.append(pl.col("network.protocol").str.to_lowercase())
-    transport = _transport(present)
+    transport = pl.col("network.transport") if "network.transport" in present else None
     if transport is not None:
-        found.append(transport.alias("network.transport"))
         number = transport.replace_strict(TRANSPORT_NUMBERS, default=None, return_dtype=pl.String)
         found.append(_default("network.iana_number", number, batch))
     ends = [pl.col(name) for name in ("source.ip", "destination.ip") if name in present]
@@ -165,12 +165,12 @@ def _network(batch: pl.DataFrame) -> list[pl.Expr]:
     return found
 
 
-def _transport(present: frozenset[str]) -> pl.Expr | None:
+def _transport(present: frozenset[str]) -> list[pl.Expr]:
     """Return the transport's one name, whatever the record calls it, by its number where it has no name."""
     named = [pl.col("network.transport").str.to_lowercase().replace(_ALIASES)]
     numbered = [pl.col("network.iana_number").replace_strict(_TRANSPORTS, default=None, return_dtype=pl.String)]
     parts = (named if "network.transport" in present else []) + (numbered if "network.iana_number" in present else [])
-    return pl.coalesce(parts) if parts else None
+    return [pl.coalesce(parts).alias("network.transport")] if parts else []
 
 
 def _address_family(ends: list[pl.Expr], transport: pl.Expr | None, batch: pl.DataFrame) -> list[pl.Expr]:

@@ -79,6 +79,8 @@ def _chosen(records: pl.DataFrame, container: Container) -> tuple[pl.DataFrame, 
     mask = container.mark(records.get_column(TEXT))
     if mask.all():
         return records, records.clear()
+    if not mask.any():
+        return records.clear(), records
     return records.filter(mask), records.filter(~mask)
 
 
