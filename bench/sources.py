@@ -25,7 +25,7 @@ from miharu.core.columns import RECORD_HEADER, RECORD_SCHEMA
 from miharu.normalise import Normaliser
 from miharu.parse import Parser
 
-ROWS: Final = 32_768
+ROWS: Final = 65_536
 THREADS: Final = 2
 RUNS: Final = 3
 LEAST: Final = 60_000
