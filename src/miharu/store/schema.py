@@ -13,6 +13,9 @@ from miharu.store.state_tables import METADATA
 HEAD: Final = "r0005"
 """The newest revision in `migrations/versions`."""
 
+READING: Final = "miharu_reading"
+"""The execution option of a connection that only reads: it waits for no writer, however long that takes."""
+
 _VERSIONS: Final = "alembic_version"
 _VERSION_CHARACTERS: Final = 32
 
@@ -22,6 +25,9 @@ def bring_up_to_date(engine: Engine) -> None:
 
     Raises StateError where a newer version of miharu has been at it.
     """
+    with engine.execution_options(**{READING: True}).begin() as connection:
+        if _revision(connection) == HEAD:
+            return
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite" and not inspect(connection).get_table_names():
             _create(connection)

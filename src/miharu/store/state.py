@@ -29,7 +29,6 @@ from miharu.store.overlays import OverlayDesk
 from miharu.store.tokens import Token
 
 _BUSY_MILLISECONDS: Final = 30_000
-_READING: Final = "miharu_reading"
 
 
 class Transaction:
@@ -319,7 +318,7 @@ class State:
 
     def _reading(self) -> AbstractContextManager[Connection]:
         """Give a connection that only reads, and so never waits for a writer."""
-        return self._connection(**{_READING: True})
+        return self._connection(**{schema.READING: True})
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
@@ -334,5 +333,5 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reading = connection.get_execution_options().get(_READING)
+    reading = connection.get_execution_options().get(schema.READING)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

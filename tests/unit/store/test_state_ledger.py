@@ -190,6 +190,16 @@ def test_processes_that_open_a_new_state_at_once_all_succeed(tmp_path):
     assert [child.wait(timeout=60) for child in children] == [0] * 4
 
 
+def test_a_state_is_opened_and_read_while_somebody_writes(tmp_path):
+    State.open(tmp_path).close()
+    writer = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    with State.open(tmp_path) as state:
+        assert state.list_tokens() == []
+    writer.execute("ROLLBACK")
+    writer.close()
+
+
 def test_what_cannot_be_opened_is_said_in_a_sentence(tmp_path):
     (tmp_path / "state.db").write_bytes(b"this is not a database" * 100)
     with pytest.raises(StateError, match="not a database"):
