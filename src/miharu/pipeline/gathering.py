@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from miharu.core.chunk import Chunk
 from miharu.sources import SourceFile
 
-BATCH_BYTES = 40 * 1024 * 1024
+BATCH_BYTES = 36 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

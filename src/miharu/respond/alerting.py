@@ -63,7 +63,7 @@ def regroup(stored: Sequence[Alert], found: Sequence[Session], gap: timedelta) -
     return Change(tuple(written), tuple(new), tuple(raised))
 
 
-def _alert_of(session: Session) -> Alert:
+def _alert_of(session: Session, state: str = "open") -> Alert:
     return Alert(
         id=alert_id(session.rule_id, session.entity, session.first_finding),
         rule_id=session.rule_id,
@@ -74,6 +74,7 @@ def _alert_of(session: Session) -> Alert:
         last=session.last,
         first_finding=session.first_finding,
         count=session.count,
+        state=state,
     )
 
 
@@ -107,4 +108,4 @@ def _join(run: Sequence[Alert | Session], old: Sequence[Alert]) -> Alert:
     )
     # New evidence reopens what was closed; only an alert nothing was added to stays closed.
     stays_closed = states == {"closed"} and len(old) == len(run)
-    return replace(_alert_of(joined), state="closed" if stays_closed else "open")
+    return _alert_of(joined, "closed" if stays_closed else "open")

@@ -47,7 +47,7 @@ class Origin:
 
 @dataclass(slots=True)
 class ChunkBuilder:
-    """Collects records and rejects in order; a chunk is full at `rows` of them or at 40 MiB."""
+    """Collects records and rejects in order; a chunk is full at `rows` of them or at CHUNK_BYTES."""
 
     origin: Origin
     rows: int

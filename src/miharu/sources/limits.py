@@ -14,7 +14,7 @@ PIECE_BYTES: Final = 16 * MIB
 """Bytes that are kept without being a record (binary content, a line beyond the limit) are kept in pieces of this
 size."""
 
-CHUNK_BYTES: Final = 40 * MIB
+CHUNK_BYTES: Final = 36 * MIB
 """A chunk ends when its records reach this size, however few they are."""
 
 HEAD_BYTES: Final = MIB

@@ -113,7 +113,7 @@ class SourceFile:
     def chunks(self, file_key: str, begin: int = 0, end: int | None = None, rows: int = 16_384) -> Iterator[Chunk]:
         """Yield the records from position `begin` to `end` (default: the end of content) in chunks.
 
-        `begin` is 0 or the end of an earlier chunk. A chunk holds at most `rows` records and rejects, or 40 MiB;
+        `begin` is 0 or the end of an earlier chunk. A chunk holds at most `rows` records and rejects, or CHUNK_BYTES;
         reading the same positions again gives the same chunk. A chunk whose begin equals its end holds only the reject
         for content that breaks off there.
         """

@@ -27,12 +27,14 @@ _START_SECONDS: Final = 60.0
 _HELLO_SECONDS: Final = 20.0
 _PAUSE_SECONDS: Final = 0.02
 _LOG_TAIL: Final = 1500
-_ALLOCATOR: Final = {
+_ENVIRONMENT: Final = {
     # glibc: keep memory between batches. Giving it back and taking it anew costs more than the insert itself.
     "MALLOC_MMAP_THRESHOLD_": "268435456",
     "MALLOC_TRIM_THRESHOLD_": "536870912",
     "MALLOC_TOP_PAD_": "67108864",
     "MALLOC_ARENA_MAX": "2",
+    # NumPy comes with the engine; its threads for linear algebra would wait for work, busily, in vain.
+    "OPENBLAS_NUM_THREADS": "1",
 }
 
 
@@ -115,7 +117,7 @@ def _start(places: Places, settings: Settings, grace: float) -> subprocess.Popen
             cwd=places.data,
             # Its own session: Ctrl-C at the terminal ends the command, not the store of others.
             start_new_session=True,
-            env={**_ALLOCATOR, **os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**_ENVIRONMENT, **os.environ, "PYTHONUNBUFFERED": "1"},
         )
     # It may outlive us; while it does not, somebody has to take its exit code.
     threading.Thread(target=process.wait, name="miharu-store-exit", daemon=True).start()
