@@ -37,6 +37,7 @@ class Watch:
     mark: str
     peak: int = 0
     processor: dict[int, float] = field(default_factory=dict)
+    known: dict[int, bool] = field(default_factory=dict)
     done: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -52,10 +53,15 @@ class Watch:
         self.peak = max(self.peak, resident)
 
     def members(self) -> Iterator[int]:
-        parents = {int(path.name): parent_of(int(path.name)) for path in Path("/proc").iterdir() if path.name.isdigit()}
-        for pid in parents:
-            if self.root in lineage(pid, parents) or (self.mark and self.mark in command_line(pid)):
-                yield pid
+        """Yield the processes; each is asked once whether it is one, for to ask takes time from what is measured."""
+        pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+        if any(pid not in self.known for pid in pids):
+            parents = {pid: parent_of(pid) for pid in pids}
+            for pid in pids:
+                if pid not in self.known:
+                    mine = self.root in lineage(pid, parents)
+                    self.known[pid] = mine or (bool(self.mark) and self.mark in command_line(pid))
+        yield from (pid for pid in pids if self.known[pid])
 
 
 def run(command: Sequence[str], mark: str = "", more: Mapping[str, str] | None = None) -> Cost:
