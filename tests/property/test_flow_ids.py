@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miharu.normalise import sha1 as columns
-from miharu.normalise.flows import community_ids
+from miharu.normalise.flows import flow_fields
 
 FOUR = st.integers(0, 2**32 - 1) | st.sampled_from([0, 2**32 - 1, 0x0A000001, 0x01020304])
 SIX = st.integers(0, 2**128 - 1)
@@ -48,7 +48,7 @@ def test_ids_are_what_the_specification_says(flows: list[tuple[tuple[int, int], 
             "network.iana_number": [one[3] for one in flows],
         }
     )
-    made = community_ids(batch)
+    made = {series.name: series for series in flow_fields(batch)}.get("network.community_id")
     assert made is not None
     assert made.to_list() == [naive(*row) for row in batch.iter_rows()]
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from miharu.core.letters import text_bytes
 from miharu.detect.engines import key_literal, literal_database
 from miharu.detect.model import Engine, ValueTest
 from miharu.detect.ragged import Numbers, Ragged, once
@@ -220,13 +221,9 @@ class Lined:
     """Texts one after another in memory; the text at a place lies from `begins[place]` to `begins[place + 1]`."""
 
     def __init__(self, texts: pl.Series) -> None:
-        array = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-        _, offsets, data = array.buffers()
-        begins = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
-        first, last = int(begins[0]), int(begins[-1])
-        self.begins = begins - first if first else begins
-        self.lengths = np.diff(begins)
-        self._data = memoryview(data)[first:last] if data is not None else memoryview(b"")
+        letters, self.begins = text_bytes(texts.rechunk())
+        self.lengths = np.diff(self.begins)
+        self._data = letters.data
 
     def part(self, first: int, last: int) -> memoryview:
         """Return the texts from `first` to before `last`."""

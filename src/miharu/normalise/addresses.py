@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from miharu.normalise.distinct import repeats
+from miharu.core.distinct import repeats
 
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 IPV4: Final = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"

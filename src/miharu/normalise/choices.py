@@ -13,7 +13,7 @@ from typing import Any, Final
 import polars as pl
 
 from miharu.catalog import Condition, FieldCatalog, LogSource, SetValue, apply_test, text_of
-from miharu.normalise.distinct import SAMPLE, repeats
+from miharu.core.distinct import SAMPLE, repeats
 
 SET: Final = "record.set."
 WHEN: Final = "record.when."

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
-from miharu.normalise.distinct import repeats
+from miharu.core.distinct import places, repeats
 
 _NAIVE: Final = pl.Datetime("us")
 _LEAP_SEARCH: Final = 8
@@ -134,9 +134,7 @@ def per_distinct(text: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.
 
 def mapped_back(text: pl.Series, keys: pl.Series, times: pl.Series) -> pl.Series:
     """Return for each text the time of its key."""
-    table = pl.DataFrame([keys.alias("text"), times.alias("time")])
-    joined = text.alias("text").to_frame().join(table, on="text", how="left", nulls_equal=True, maintain_order="left")
-    return joined.get_column("time")
+    return times.gather(places(text, keys))
 
 
 def part_of(context: TimeContext, rows: pl.Series) -> TimeContext:

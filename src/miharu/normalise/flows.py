@@ -63,32 +63,18 @@ _PAIRS: Final = np.stack([np.repeat(_DIGITS, 64), np.tile(_DIGITS, 64)], axis=1)
 
 
 def flow_fields(batch: pl.DataFrame) -> list[pl.Series]:
-    """Return `network.direction` and `network.community_id`, nothing if the batch has no flows."""
+    """Return `network.direction` and `network.community_id`, nothing if the batch has no flows.
+
+    The direction: internal: both ends inside (private, loopback, link-local); external: both public; outbound and
+    inbound between. Broadcast and multicast count as inside where they are the destination. The id is Community ID
+    version 1 with seed 0, null where a flow lacks what it needs; for ICMP the ports are the message's type and code.
+    https://github.com/corelight/community-id-spec
+    """
     if not set(_ENDS) <= set(batch.columns):
         return []
     ends = [_Addresses(batch.get_column(name)) for name in _ENDS]
     ids = _community_ids(batch, ends)
     return [_direction(*ends).alias("network.direction"), *([] if ids is None else [ids])]
-
-
-def direction(source: pl.Series, destination: pl.Series) -> pl.Series:
-    """Return ECS's word for a flow by the zones of its ends; null where one of them is missing.
-
-    internal: both inside (private, loopback, link-local); external: both public; outbound and inbound between.
-    Broadcast and multicast count as inside where they are the destination.
-    """
-    return _direction(_Addresses(source), _Addresses(destination))
-
-
-def community_ids(batch: pl.DataFrame) -> pl.Series | None:
-    """Return version 1 of the Community ID, seed 0, null where an end, the protocol or a port is missing.
-
-    For ICMP the ports are the message's type and code. None if the batch has no flows.
-    https://github.com/corelight/community-id-spec
-    """
-    if not set(_ENDS) <= set(batch.columns):
-        return None
-    return _community_ids(batch, [_Addresses(batch.get_column(name)) for name in _ENDS])
 
 
 class _Addresses:

@@ -41,9 +41,9 @@ from miharu.core.columns import (
     UTC_MICROS,
     stack,
 )
+from miharu.core.distinct import evaluate
 from miharu.normalise.choices import Choices
 from miharu.normalise.clocks import TimeNames
-from miharu.normalise.distinct import evaluate
 from miharu.normalise.leftovers import encode, what_is_left
 from miharu.normalise.plan import Plan, Planner
 from miharu.normalise.shared_fields import Makers, with_shared_fields

@@ -12,6 +12,7 @@ import polars as pl
 
 from miharu.catalog import TimeSpec
 from miharu.core.columns import RECORD_REFERENCE, UTC_MICROS
+from miharu.core.distinct import repeats
 from miharu.normalise.clocks import (
     TimeContext,
     TimeFormat,
@@ -24,7 +25,6 @@ from miharu.normalise.clocks import (
     per_distinct,
     with_year,
 )
-from miharu.normalise.distinct import repeats
 from miharu.normalise.written_times import read_common_log, read_iso_variants, read_named, says_year
 
 _ISO_FAST: Final = "%Y-%m-%dT%H:%M:%S%.fZ"

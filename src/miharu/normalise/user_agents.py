@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 from ua_parser import parse
 
-from miharu.normalise.distinct import repeats
+from miharu.core.distinct import places, repeats
 
 ORIGINAL: Final = "user_agent.original"
 NAMES: Final = (
@@ -38,9 +38,7 @@ def user_agents(batch: pl.DataFrame) -> list[pl.Series]:
     keys = texts.unique() if repeats(texts) else texts
     made = pl.DataFrame([_told(key) for key in keys], schema=dict.fromkeys(NAMES, pl.String), orient="row")
     if keys is not texts:
-        rows = pl.DataFrame([keys.alias("key")]).with_row_index("row")
-        joined = texts.alias("key").to_frame().join(rows, on="key", how="left", nulls_equal=True, maintain_order="left")
-        made = made[joined.get_column("row")]
+        made = made[places(texts, keys)]
     told = [_merged(series, batch) for series in made.get_columns()]
     return [series for series in told if series.null_count() < len(series)]
 

@@ -17,6 +17,8 @@ from typing import Final
 
 import polars as pl
 
+from miharu.core.distinct import places, repeats
+
 _GROUP: Final = re.compile(
     r"^\(\?P<(?P<name>[A-Za-z_][0-9A-Za-z_.]*)>(?P<front>.*)\.(?P<many>[*+])(?P<lazy>\??)\)$", re.DOTALL
 )
@@ -26,7 +28,6 @@ _VERBOSE: Final = re.compile(r"\(\?[a-zA-Z]*x")
 _HEAD: Final = "_head_"
 _TEXT: Final = "text"
 _WORTH_IT: Final = 4096
-_SAMPLE: Final = 256
 _FEW: Final = 8
 _AS_WRITTEN: Final = pl.QueryOptFlags.none()
 
@@ -114,15 +115,14 @@ def search_distinct(asked: Sequence[tuple[pl.Series, str]]) -> list[Matches]:
 
 def _distinct(text: pl.Series) -> pl.Series | None:
     """Return the distinct texts, None where they are many or a search of all is cheap."""
-    if len(text) < _WORTH_IT or text.head(_SAMPLE).n_unique() * 2 > _SAMPLE:
+    if len(text) < _WORTH_IT or not repeats(text):
         return None
     keys = text.unique()
     return keys if len(keys) * _FEW <= len(text) else None
 
 
 def _spread(found: Matches, keys: pl.Series, text: pl.Series) -> Matches:
-    table = keys.alias(_TEXT).to_frame().with_row_index("at")
-    at = text.alias(_TEXT).to_frame().join(table, on=_TEXT, how="left", nulls_equal=True, maintain_order="left")["at"]
+    at = places(text, keys)
     hits = None if found.hits is None else found.hits.gather(at)
     return Matches(hits, [series.gather(at) for series in found.groups])
 

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from miharu.core.chunk import Chunk
-from miharu.sources import SourceFile
-
-BATCH_BYTES = 36 * 1024 * 1024
+from miharu.sources import CHUNK_BYTES, SourceFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +33,13 @@ class Span:
 
 
 def gather(works: Iterable[Work], rows: int) -> Iterator[list[Span]]:
-    """Yield groups of spans of at most `rows` records, or of about BATCH_BYTES."""
+    """Yield groups of spans of at most `rows` records, or of about CHUNK_BYTES."""
     group: list[Span] = []
     height = size = 0
     for work in works:
         for span in _spans(work, rows):
             chunk_rows = span.chunk.records.height + span.chunk.rejects.height
-            if group and (height + chunk_rows > rows or size >= BATCH_BYTES):
+            if group and (height + chunk_rows > rows or size >= CHUNK_BYTES):
                 yield group
                 group, height, size = [], 0, 0
             group.append(span)

@@ -14,10 +14,11 @@ from miharu.sources.intake import (
     UdpListener,
     make_http,
 )
-from miharu.sources.limits import DEFAULT_LIMITS, Limits
+from miharu.sources.limits import CHUNK_BYTES, DEFAULT_LIMITS, Limits
 from miharu.sources.source_file import Scan, SourceFile
 
 __all__ = [
+    "CHUNK_BYTES",
     "DEFAULT_LIMITS",
     "Admit",
     "Gate",

@@ -6,7 +6,7 @@ import random
 import polars as pl
 import pytest
 
-from miharu.normalise.flows import community_ids, direction
+from miharu.normalise.flows import flow_fields
 
 # The values that https://github.com/corelight/community-id-spec/tree/master/baseline publishes for seed 0.
 BASELINE = [
@@ -54,6 +54,20 @@ BASELINE = [
     ("46", "10.1.12.2", "10.1.12.1", None, None, "1:KHlLkgoJW7ifUTyTSgyVfkFHzKw="),
 ]
 COLUMNS = ["network.iana_number", "source.ip", "destination.ip", "source.port", "destination.port"]
+
+
+def made_of(batch: pl.DataFrame, name: str) -> pl.Series | None:
+    return next((series for series in flow_fields(batch) if series.name == name), None)
+
+
+def community_ids(batch: pl.DataFrame) -> pl.Series | None:
+    return made_of(batch, "network.community_id")
+
+
+def direction(source: pl.Series, destination: pl.Series) -> pl.Series:
+    found = made_of(pl.DataFrame([source.alias("source.ip"), destination.alias("destination.ip")]), "network.direction")
+    assert found is not None
+    return found
 
 
 def flows(rows: list[tuple[object, ...]]) -> pl.DataFrame:
