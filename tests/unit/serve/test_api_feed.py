@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -31,8 +32,13 @@ class CountingState:
         self.inner = state
         self.looks = 0
         self.failing = False
+        self.asked = threading.Event()
+        self.answering = threading.Event()
+        self.answering.set()
 
     def last_revision(self):
+        self.asked.set()
+        assert self.answering.wait(30)
         return self.inner.last_revision()
 
     def alerts_since(self, revision, limit):
@@ -156,6 +162,19 @@ def test_the_end_of_the_feed_ends_every_follower(tmp_path, state):
         assert await asyncio.gather(*following) == [[], [], []]
         assert await take(feed, 1, 0) == []
         assert feed.followers == 0
+
+    asyncio.run(play())
+
+
+def test_a_feed_that_ends_while_it_starts_ends_its_follower(tmp_path, state):
+    async def play():
+        feed = make_feed(tmp_path, state)
+        state.answering.clear()
+        following = asyncio.create_task(take(feed, 1))
+        await asyncio.to_thread(state.asked.wait, 30)
+        feed.end()
+        state.answering.set()
+        assert await asyncio.wait_for(following, 10) == []
 
     asyncio.run(play())
 

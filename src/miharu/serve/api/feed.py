@@ -82,6 +82,8 @@ class AlertFeed:
             if self._ended or (self._poller is not None and not self._poller.done()):
                 return
             self._last = self._floor = await self._access.note(lambda state: state.last_revision())
+            if self._ended:  # while the state was asked
+                return
             self._kept.clear()
             self._poller = asyncio.create_task(self._poll(), name="miharu-alert-feed")
 
