@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import chdb
 import pyarrow as pa
@@ -294,11 +294,20 @@ def main() -> int:
     try:
         server.serve()
     finally:
-        places.forget()
+        if _is_at(lock, places.lock):
+            places.forget()
         # The engine must not be closed under a statement: a client that comes and goes at once would leave it hanging.
         warming.join(_LAST_WORDS_SECONDS)
         engine.main.close()
     return 0
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    """Whether an open file is still the one at a path: a folder may be removed under us and made anew by others."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _options() -> argparse.Namespace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -189,6 +190,20 @@ def test_the_process_ends_after_its_last_client_and_a_signal(settings, make_even
         store.shutdown()
         with pytest.raises(StoreError, match="closed"):
             store.close() or store.query("SELECT 1")
+
+
+def test_a_process_whose_folder_was_made_anew_leaves_the_new_ones_socket(settings, make_events, days):
+    with open_store(settings, grace=60) as store:
+        former = store.process_id
+        store.insert("events", make_events(days(1)), "t")
+    shutil.rmtree(settings.data)
+    with open_store(settings) as store:
+        assert count(store) == 0
+        assert store.process_id != former
+        os.kill(former, signal.SIGTERM)
+        wait_gone(former)
+        with contextlib.closing(greet(Places(settings.data)).socket):
+            assert count(store) == 0
 
 
 def test_a_second_process_leaves_the_folder_alone(settings):
