@@ -7,14 +7,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
 from miharu.core.alert import Alert
 from miharu.serve.api import feed as feed_module
 from miharu.serve.api.access import LakeAccess
-from miharu.serve.api.event_stream import EventStream
+from miharu.serve.api.event_stream import EventStream, comment
 from miharu.serve.api.feed import AlertFeed
+from miharu.serve.api.routes_alerts import _changes
 from miharu.store import State, StateError
 from tests.unit.serve.apicraft import settings_of
 
@@ -109,6 +111,39 @@ def test_heartbeats_come_when_nothing_does(tmp_path, state):
         feed = make_feed(tmp_path, state, heartbeat_seconds=0.01)
         async with aclosing(feed.follow(None)) as batches:
             assert [await anext(batches) for _ in range(3)] == [[], [], []]
+
+    asyncio.run(play())
+
+
+def test_what_comes_after_the_first_word_is_not_missed(tmp_path, state):
+    async def play():
+        feed = make_feed(tmp_path, state, poll_seconds=0.01)
+        state.inner.upsert_alerts([alert(1)])
+        state.answering.clear()
+        async with aclosing(feed.follow(None)) as batches:
+            first = asyncio.ensure_future(anext(batches))
+            await asyncio.to_thread(state.asked.wait, 30)
+            assert not first.done()
+            state.answering.set()
+            assert await first == []
+            state.inner.upsert_alerts([alert(2)])
+            assert [revision for revision, _ in await anext(batches)] == [2]
+
+    asyncio.run(play())
+
+
+def test_a_stream_says_nothing_before_it_follows(tmp_path, state):
+    async def play():
+        feed = make_feed(tmp_path, state, poll_seconds=0.01)
+        state.answering.clear()
+        async with aclosing(_changes(SimpleNamespace(feed=feed), None, 0)) as pieces:
+            first = asyncio.ensure_future(anext(pieces))
+            await asyncio.to_thread(state.asked.wait, 30)
+            assert not first.done()
+            state.answering.set()
+            assert await first == comment("alerts follow")
+            state.inner.upsert_alerts([alert(1)])
+            assert b"event: alert" in await anext(pieces)
 
     asyncio.run(play())
 

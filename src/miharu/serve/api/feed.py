@@ -50,12 +50,14 @@ class AlertFeed:
     async def follow(self, since: int | None) -> AsyncGenerator[list[Change], None]:
         """Yield changes after the revision `since` (None: from now on), an empty list when nothing came for a while.
 
-        Ends with the feed. Raises StateError.
+        The first is an empty list, as soon as nothing after it can be missed. Ends with the feed. Raises StateError.
         """
         self.followers += 1
         try:
             await self._start()
             place = self._last if since is None else min(since, self._last)
+            if not self._ended:
+                yield []
             while self._poller is not None and not self._poller.done():
                 news = self._news
                 changes = await self._after(place)

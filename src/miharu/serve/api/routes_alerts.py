@@ -116,7 +116,6 @@ async def patch_alert(request: Request, here: Here, token: Writer, alert_id: _Id
 
 
 async def _changes(here: Services, since: int | None, least: int) -> AsyncGenerator[bytes, None]:
-    yield comment("alerts follow")
     try:
         async with aclosing(here.feed.follow(since)) as batches:
             async for batch in batches:
@@ -125,7 +124,7 @@ async def _changes(here: Services, since: int | None, least: int) -> AsyncGenera
                     for revision, alert in batch
                     if LEVELS.index(alert.rule_level) >= least
                 ]
-                yield b"".join(pieces) if pieces else comment("nothing new")
+                yield b"".join(pieces) if pieces else comment("alerts follow")
     except StateError as error:
         _log.warning("a stream of alerts ends", action="state-lost", error=str(error))
 
