@@ -135,3 +135,18 @@ def test_wrong_questions_are_one_clear_answer(tmp_path: Path, words: tuple[str, 
     _, error = call(tmp_path / "data", *words, code=1)
     assert error.startswith("miharu: ")
     assert "Traceback" not in error
+
+
+def test_a_store_that_cannot_start_costs_nothing(tmp_path: Path) -> None:
+    log, data = tmp_path / "auth.log", tmp_path / "data"
+    log.write_bytes(auth_lines(1_000))
+    data.mkdir()
+    (data / "store").write_text("a file, no folder")
+    words = call(data, "import", str(log), code=1)[1]
+    assert "could not start" in words
+    assert "Traceback" not in words
+    (data / "store").unlink()
+    assert take(data, log, code=0)["added"] == 1_000
+    assert take(data, log, code=0)["added"] == 0
+    sql = "SELECT count() AS stored, uniqExact(`event.id`) AS ids FROM events"
+    assert json.loads(call(data, "sql", sql, code=0)[0]) == {"stored": 1_000, "ids": 1_000}

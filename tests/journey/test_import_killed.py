@@ -74,7 +74,7 @@ def run_and_time(place: Place, logs: Path) -> float:
     return time.monotonic() - begun
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_killed_at_random_moments(logs: Path, undisturbed: dict[str, object], tmp_path: Path) -> None:
     chance = random.Random(20260301)
     whole = Place(tmp_path / "whole")

@@ -39,8 +39,7 @@ def run(
     with pipeline.waking_store(here.settings) as awake:
         reader = pipeline.make_reader(here.settings)
         detector = detect.Detector(pipeline.load_ruleset(here.settings))
-        awake()
-        with pipeline.open_lake(here.settings) as lake, _Bar(here) as bar:
+        with pipeline.open_lake(here.settings, awake) as lake, _Bar(here) as bar:
             report = pipeline.Importer(reader, detector, lake, here.settings).run(paths, bar)
     here.answer(report.as_dict(per_file=per_file), _summary(report, per_file=per_file))
     for problem in report.problems[:_SHOWN_PROBLEMS]:

@@ -101,6 +101,7 @@ class Importer:
         return blocked
 
     def _take(self, batch: Batch, group: Sequence[Span], reading: Future[ReadBatch], *, again: bool) -> None:
+        self._runway.settle_done()  # while this one is being read
         read = reading.result()
         counts = [Counts(events + rejects, events, rejects) for events, rejects in read.counts()]
         size = sum(int(span.chunk.records[RECORD_RAW].bin.size().sum()) for span in group)

@@ -5,7 +5,7 @@ The only place that knows how each stage is made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,8 +62,11 @@ def load_ruleset(settings: Settings, rules: Sequence[Path] = ()) -> RuleSet:
 
 
 @contextmanager
-def open_lake(settings: Settings) -> Iterator[Lake]:
-    """Open the store (starting its process if none runs) and the state; close both at the end."""
+def open_lake(settings: Settings, awake: Callable[[], None] | None = None) -> Iterator[Lake]:
+    """Open the store (starting its process if none runs) and the state; close both at the end.
+
+    With `awake`, which waits for the store process, the store is connected to when it is first used.
+    """
     settings.data.mkdir(parents=True, exist_ok=True)
-    with State.open(settings.data) as state, Store.open(settings.data, settings) as store:
+    with State.open(settings.data) as state, Store.open(settings.data, settings, awake=awake) as store:
         yield Lake(store, state)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -38,8 +38,11 @@ _USER_OUTPUT: Final = {
 class Store:
     """The events, findings and rejects of one data folder."""
 
-    def __init__(self, places: Places, settings: Settings, grace: float) -> None:
+    def __init__(
+        self, places: Places, settings: Settings, grace: float, awake: Callable[[], None] | None = None
+    ) -> None:
         self._places = places
+        self._awake = awake
         self._settings = settings
         self._grace = grace
         self._idle: list[Link] = []
@@ -51,13 +54,22 @@ class Store:
         self._room = threading.Semaphore(_WAITING_INSERTS)
 
     @classmethod
-    def open(cls, data: Path, settings: Settings, grace: float = GRACE_SECONDS) -> Self:
+    def open(
+        cls,
+        data: Path,
+        settings: Settings,
+        grace: float = GRACE_SECONDS,
+        *,
+        awake: Callable[[], None] | None = None,
+    ) -> Self:
         """Connect to the store process of a folder; start one if none runs.
 
         A process started here ends `grace` seconds after its last client. Raises StoreError where it cannot start.
+        With `awake`, which waits for a process that somebody else starts, all that is put off until the first use.
         """
-        store = cls(Places(data), settings, grace)
-        store._give_back(store._take())
+        store = cls(Places(data), settings, grace, awake)
+        if awake is None:
+            store._give_back(store._take())
         return store
 
     def __enter__(self) -> Self:
@@ -294,6 +306,8 @@ class Store:
                 raise StoreError(message)
             if self._idle:
                 return self._idle.pop()
+        if self._awake is not None:
+            self._awake()
         return connect(self._places, self._settings, self._grace)
 
     def _give_back(self, link: Link) -> None:

@@ -20,6 +20,27 @@ def test_the_process_that_was_woken_is_the_one_that_is_used(tmp_path: Path) -> N
     assert (tmp_path / "store.log").read_text() == ""
 
 
+def test_a_lake_that_waits_for_its_store_needs_none_until_then(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    waited: list[bool] = []
+    with waking_store(settings) as awake, open_lake(settings, lambda: waited.append(True) or awake()) as lake:
+        assert lake.state.last_revision() == 0
+        assert not waited
+        with Store.open(tmp_path, settings) as other:
+            assert lake.store.process_id == other.process_id
+        assert waited == [True]
+    assert (tmp_path / "store.log").read_text() == ""
+
+
+def test_a_lake_whose_store_cannot_start_says_so_at_its_first_use(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("a file, no folder")
+    settings = Settings(data=tmp_path)
+    with waking_store(settings) as awake, open_lake(settings, awake) as lake:
+        assert lake.state.last_revision() == 0
+        with pytest.raises(StoreError, match="could not start"):
+            lake.store.query("SELECT 1")
+
+
 def test_a_process_that_cannot_start_is_told_to_who_waits_for_it(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file, no folder")
     settings = Settings(data=tmp_path)
