@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 import orjson
 import polars as pl
-import pyarrow as pa
 
 from miharu.core.columns import LEFTOVERS
 from miharu.normalise.choices import WHEN
+from miharu.normalise.lists import kept, lists_by_row
 from miharu.normalise.plan import Remains
 
 _VALUE: Final = "v"
@@ -96,31 +96,13 @@ def _sparse(columns: Sequence[tuple[str, pl.Series]]) -> pl.Series:
 
     Only what is there is encoded, texts of all columns by one call: with a hundred columns, calls are what costs.
     """
-    height = len(columns[0][1])
     there = [series.is_not_null().to_numpy() for _, series in columns]
-    ends = np.zeros(height + 1, dtype=np.int64)
-    np.cumsum(np.sum(there, axis=0, dtype=np.int64), out=ends[1:])
-    # A value's place is behind those that its row has in columns before.
-    order, place, begin = np.empty(int(ends[-1]), dtype=np.uint32), ends[:-1].copy(), 0
-    for flags in there:
-        rows = np.flatnonzero(flags)
-        order[place[rows]] = np.arange(begin, begin + len(rows), dtype=np.uint32)
-        place[rows] += 1
-        begin += len(rows)
-    cells = _cells(
-        [(name, series.filter(pl.Series(flags))) for (name, series), flags in zip(columns, there, strict=True)]
-    )
-    # Arrow arrays are made by Polars: `pyarrow.array` would import pandas.
-    array = pa.LargeListArray.from_arrays(
-        pl.Series(ends).to_arrow(),
-        cells.gather(pl.Series(order)).to_arrow(compat_level=pl.CompatLevel.newest()),
-        mask=pl.Series(ends[1:] == ends[:-1]).to_arrow(),
-    )
-    return pl.Series(pl.from_arrow(array)).list.join(",")
+    held = [(name, kept(series, flags)) for (name, series), flags in zip(columns, there, strict=True)]
+    return lists_by_row(_cells(held), there).list.join(",")
 
 
-def _cells(columns: Sequence[tuple[str, pl.Series]]) -> pl.Series:
-    """Return `"name":value` of every value of every column, one column after the other."""
+def _cells(columns: Sequence[tuple[str, pl.Series]]) -> list[pl.Series]:
+    """Return `"name":value` of every value, for each column by itself."""
     made = {at: _members([one]) for at, one in enumerate(columns) if one[1].dtype != pl.String}
     texts = [at for at in range(len(columns)) if at not in made]
     if texts:
@@ -132,7 +114,7 @@ def _cells(columns: Sequence[tuple[str, pl.Series]]) -> pl.Series:
         cells = values.select(pl.concat_str(names.gather(owner), encoded)).to_series()
         begins = np.cumsum([0, *lengths]).tolist()
         made |= {at: cells.slice(begin, length) for at, begin, length in zip(texts, begins, lengths, strict=False)}
-    return pl.concat([made[at].alias(_VALUE) for at in range(len(columns))])
+    return [made[at] for at in range(len(columns))]
 
 
 def _plain(series: pl.Series) -> pl.Expr:
