@@ -26,9 +26,10 @@ def test_a_lake_that_waits_for_its_store_needs_none_until_then(tmp_path: Path) -
     with waking_store(settings) as awake, open_lake(settings, lambda: waited.append(True) or awake()) as lake:
         assert lake.state.last_revision() == 0
         assert not waited
-        with Store.open(tmp_path, settings) as other:
-            assert lake.store.process_id == other.process_id
+        used = lake.store.process_id
         assert waited == [True]
+        with Store.open(tmp_path, settings) as other:
+            assert used == other.process_id
     assert (tmp_path / "store.log").read_text() == ""
 
 
